@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Framing: where one packet ends in a stream of bytes. [MQTT 3.1.1 and 5.0, section 2.1 and 2.2]
+#ifndef PROTO_FRAME_H
+#define PROTO_FRAME_H
+
+#include "proto/bytes.h"
+#include "proto/reason.h"
+
+#define FRAME_HEADER_MAX 5u // a type byte and a remaining length of up to four bytes
+
+enum frame_status {
+    FRAME_NEED_MORE, // the fixed header is cut, or is whole and its body is cut: see ret_frame->size
+    FRAME_READY,
+    FRAME_MALFORMED, // see ret_frame->reason
+};
+
+struct frame {
+    uint8_t header;     // type in the high nibble, flags in the low one
+    uint8_t reason;     // when malformed: REASON_MALFORMED_PACKET or REASON_PACKET_TOO_LARGE
+    uint32_t size;      // of the whole packet with its fixed header; 0 while the fixed header itself is cut
+    struct bytes body;  // what follows the fixed header; only when ready
+};
+
+static inline uint8_t frame_type(const struct frame *frame)
+{
+    return frame->header >> 4;
+}
+
+// Looks at the start of `stream`. `size_max`: the largest whole packet in bytes that is allowed; a larger one is
+// FRAME_MALFORMED with REASON_PACKET_TOO_LARGE as soon as its fixed header is whole. Type 0, wrong reserved flags
+// [MQTT-2.2.2-1, MQTT-2.2.2-2] and QoS 3 [MQTT-3.3.1-4] are malformed at the first byte; a remaining length in five bytes, or in
+// more bytes than it needs, is malformed as well. Type 15 is left to packet_decode, which knows the version.
+// A body that is incomplete leaves ret_frame->header and ret_frame->size set, so that a caller can make room.
+enum frame_status frame_read(struct bytes stream, uint32_t size_max, struct frame *ret_frame);
+
+#endif

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// A message that the broker keeps (retained, queued, in flight, a will), and a publication: one PUBLISH on its way to its subscribers.
+//
+// A publication borrows its bytes and lives for one pass through the router. What has to outlive the pass takes the counted message
+// that publication_keep makes, once, whatever the number of sessions that keep it.
+#ifndef OUTBOX_MESSAGE_H
+#define OUTBOX_MESSAGE_H
+
+#include "server/outbox/segment.h"
+
+struct message {
+    struct segment segment;  // first: a span may refer to the message, and its count is this one
+    struct bytes topic;      // these three are inside the segment
+    struct bytes properties; // those of a 5.0 PUBLISH that travel with the message; empty for 3.x
+    struct bytes payload;
+    uint64_t stamp_ns;       // when it arrived, on the monotonic clock: order between shards, expiry
+    uint32_t expiry_s;       // 5.0; 0 = never
+    uint8_t qos;
+    bool retain;
+    bool superseded;         // it was retained and another has taken its place, or it was erased
+};
+
+// The forms in which a PUBLISH without a packet identifier leaves: one encoding serves everybody who needs that form.
+enum wire_variant {
+    WIRE_3,         // 3.1 and 3.1.1
+    WIRE_3_RETAIN,
+    WIRE_5,         // 5.0 with the message's own properties
+    WIRE_5_RETAIN,
+    WIRE_VARIANTS,
+};
+
+struct publication {
+    struct bytes topic;
+    struct bytes properties;
+    struct bytes payload;
+    uint64_t stamp_ns;
+    uint32_t expiry_s;
+    uint8_t qos;
+    bool retain;
+    struct message *message;            // the counted copy, or NULL while nobody keeps it
+    struct span wire[WIRE_VARIANTS];    // in the wire log, or without segment while not encoded; the log's reference covers them
+                                        // until the end of the pass
+};
+
+// A message of its own from borrowed bytes, with one reference; NULL if there is no memory.
+WARN_UNUSED struct message *message_create(const struct publication *from);
+
+static inline struct message *message_ref(struct message *message)
+{
+    (void)segment_ref(&message->segment);
+    return message;
+}
+
+static inline void message_unref(struct message *message)
+{
+    segment_unref(&message->segment);
+}
+
+// Bytes held by a message, for the ceilings.
+static inline uint32_t message_size(const struct message *message)
+{
+    return message->topic.length + message->properties.length + message->payload.length;
+}
+
+// A publication of a kept message; it borrows the caller's reference.
+void publication_from_message(struct publication *publication, struct message *message);
+
+// The counted copy, made at the first call; borrowed from the publication until publication_finish. NULL if there is no memory.
+WARN_UNUSED struct message *publication_keep(struct publication *publication);
+
+// Ends the pass: gives back the counted copy if one was made.
+void publication_finish(struct publication *publication);
+
+#endif

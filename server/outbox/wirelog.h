@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// A shard's wire log: packets encoded once, one after the other, in append-only segments that every subscriber's outbox refers to.
+// A message that follows the last one in the log lengthens a subscriber's last span instead of adding one.
+#ifndef OUTBOX_WIRELOG_H
+#define OUTBOX_WIRELOG_H
+
+#include "server/outbox/message.h"
+
+struct wirelog {
+    struct segment_pool *pool;
+    struct segment *current; // NULL before the first packet
+};
+
+void wirelog_init(struct wirelog *log, struct segment_pool *pool);
+void wirelog_finish(struct wirelog *log);
+
+// The PUBLISH of `publication` at QoS 0 in the form `variant`: encoded at the end of the log when first asked for, and remembered in the
+// publication. The span's segment is counted by the log (or by the publication, for packets larger than a segment) until the
+// publication is finished. Returns a span without segment if there is no memory.
+struct span wirelog_publish(struct wirelog *log, struct publication *publication, enum wire_variant variant);
+
+#endif
