@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Views of bytes, and the two bounded cursors through which every byte from or to a peer goes.
 //
-// A reader never passes its end: a read that does not fit sets `failed`, returns zero or an empty view, and every later
-// read fails too, so that a decoder checks once at the end. A writer does the same with `overflow`.
+// A reader never passes its end: a read that does not fit sets `failed`, returns zero or an empty view, and
+// every later read fails too, so that a decoder checks once at the end. A writer does the same with
+// `overflow`.
 #ifndef PROTO_BYTES_H
 #define PROTO_BYTES_H
 
@@ -45,7 +46,8 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
 
 static inline struct reader reader_of(struct bytes bytes)
 {
-    return (struct reader){bytes.data, bytes.data + bytes.length, false};
+    // NULL + 0 is not defined in C, and an empty view may be NULL.
+    return (struct reader){bytes.data, bytes.length != 0 ? bytes.data + bytes.length : bytes.data, false};
 }
 
 static inline uint32_t reader_left(const struct reader *reader)
@@ -67,7 +69,7 @@ struct bytes reader_get_string(struct reader *reader);
 
 static inline struct writer writer_of(uint8_t *data, size_t capacity)
 {
-    return (struct writer){data, data + capacity, false};
+    return (struct writer){data, capacity != 0 ? data + capacity : data, false};
 }
 
 void writer_put_u8(struct writer *writer, uint8_t value);

@@ -1,17 +1,22 @@
 // SPDX-License-Identifier: MIT
-// Packet identifiers and the exchanges that they name: QoS 1 and 2 in both directions, and a client's requests.
+// Packet identifiers and the exchanges that they name: QoS 1 and 2 in both directions, and a client's
+// requests.
 //
-// Outgoing: a window of exchanges in the order in which they began. Identifiers are given out one after the other, so the
-// window is a ring of slots indexed by identifier, and finding, adding and ending one costs the same whatever its size:
+// Outgoing: a window of exchanges in the order in which they began. Identifiers are given out one after the
+// other, so the window is a ring of slots indexed by identifier, and finding, adding and ending one costs the
+// same whatever its size:
 //
-//     first ............ next          the slots of ids [first, next); an ended one inside is a hole until the
-//     [wait][hole][wait][free]         ones before it have ended too, so order is kept and `next - first` is the span
+//     first              next
+//     [wait] [hole] [wait] [free]
+//
+// An exchange that ends inside the window leaves a hole until all before it have ended too, so that order is
+// kept; the window spans the identifiers from `first` up to `next`.
 //
 //     QoS 1:  PUBLISH -> wait PUBACK -> ended
 //     QoS 2:  PUBLISH -> wait PUBREC -> PUBREL, wait PUBCOMP -> ended
 //     SUBSCRIBE -> wait SUBACK -> ended;  UNSUBSCRIBE -> wait UNSUBACK -> ended     (clients)
 //
-// Identifier 0 does not exist [MQTT-2.3.1-1]: its slot is a hole whenever the ring passes it.
+// Identifier 0 does not exist [MQTT-2.3.1-1]: the window passes over it and gives it no slot.
 //
 // Incoming: the set of identifiers for which PUBREC was sent and PUBREL has not come [MQTT-4.3.3-2].
 #ifndef PROTO_INFLIGHT_H
@@ -47,7 +52,7 @@ struct inflight {
 // What an acknowledgement did.
 enum inflight_result {
     INFLIGHT_ENDED,    // the exchange is over: *ret_slot is what it held
-    INFLIGHT_RELEASE,  // PUBREC came: send PUBREL; *ret_slot is what it held, and the item is no longer needed or held
+    INFLIGHT_RELEASE,  // PUBREC came: send PUBREL; *ret_slot is what it held, the item is held no longer
     INFLIGHT_REPEATED, // PUBREC came again while PUBCOMP is awaited: send PUBREL again
     INFLIGHT_UNKNOWN,  // no exchange under this identifier waits for this packet
 };
@@ -58,17 +63,18 @@ void inflight_init(struct inflight *inflight);
 // True if the window cannot begin another exchange in its present slots.
 bool inflight_full(const struct inflight *inflight);
 
-// Moves the window into `slots`, which has `capacity` slots (a power of two, larger than the present capacity and at most
-// INFLIGHT_SLOTS_MAX). The former slots are the caller's again.
+// Moves the window into `slots`, which has `capacity` slots (a power of two, larger than the present capacity
+// and at most INFLIGHT_SLOTS_MAX). The former slots are the caller's again.
 void inflight_move(struct inflight *inflight, struct inflight_slot *slots, uint32_t capacity);
 
 // Begins an exchange and returns its identifier. The window must not be full.
 uint16_t inflight_begin(struct inflight *inflight, uint8_t wait, void *item, uint32_t detail);
 
-// Feeds an acknowledgement: `packet_type` is PACKET_PUBACK, PUBREC, PUBCOMP, SUBACK or UNSUBACK. Anything may come from a peer.
-// `failed`: the acknowledgement carries an error (a 5.0 reason of 0x80 or more): PUBREC then ends its exchange.
-enum inflight_result inflight_acknowledge(struct inflight *inflight, uint8_t packet_type, uint16_t packet_id, bool failed,
-                                          struct inflight_slot *ret_slot);
+// Feeds an acknowledgement: `packet_type` is PACKET_PUBACK, PUBREC, PUBCOMP, SUBACK or UNSUBACK. Anything may
+// come from a peer. `failed`: the acknowledgement carries an error (a 5.0 reason of 0x80 or more): PUBREC
+// then ends its exchange.
+enum inflight_result inflight_acknowledge(struct inflight *inflight, uint8_t packet_type, uint16_t packet_id,
+                                          bool failed, struct inflight_slot *ret_slot);
 
 // Walks the exchanges that have not ended, oldest first: start with *packet_id = 0. Returns NULL at the end.
 // Resend after a reconnect is this walk [MQTT-4.4.0-1, MQTT-4.6.0-1].

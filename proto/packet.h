@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 // The control packets of MQTT 3.1, 3.1.1 and 5.0: decoding into views, encoding from them.
 //
-// packet_decode and packet_encode are inverse to each other: what decodes without fault encodes to the same bytes. The same
-// structures serve both directions; lists of variable length (properties, subscriptions, filters, reason codes)
-// stay raw bytes that are walked with the functions below.
+// packet_decode and packet_encode are inverse to each other: what packet_encode wrote decodes to the same
+// packet, and encodes to the same bytes again. Where the standards allow one packet several forms,
+// packet_encode writes the shortest, so that what another one wrote may come out as an equal packet in other
+// bytes: a reason or an empty property list that could be left out (5.0: PUBACK, PUBREC, PUBREL, PUBCOMP,
+// DISCONNECT, AUTH), DUP on PUBREL, SUBSCRIBE or UNSUBSCRIBE (3.1), a user name or password that was
+// announced and left out (3.1).
+//
+// The same structures serve both directions; lists of variable length (properties, subscriptions, filters,
+// reason codes) stay raw bytes that are walked with the functions below.
 #ifndef PROTO_PACKET_H
 #define PROTO_PACKET_H
 
@@ -121,27 +127,39 @@ struct subscription_options {
     uint8_t retain_handling;  // 5.0: 0 to 2
 };
 
-// Decodes the body of a ready frame. `version`: what CONNECT agreed; not used for a CONNECT, which names its own.
-// Returns REASON_SUCCESS and sets *ret_packet, or the reason why not, *ret_packet being untouched:
-// REASON_MALFORMED_PACKET, REASON_PROTOCOL_ERROR, REASON_TOPIC_NAME_INVALID, or, for a CONNECT whose protocol name or level is not
-// served, REASON_UNSUPPORTED_PROTOCOL_VERSION (3.1.1 answers with return code 1 [MQTT-3.1.2-2], 5.0 with 0x84).
-// Everything that one packet alone can violate is checked here: flags, lengths, text, wildcards in a topic name,
-// filters, packet identifier 0 [MQTT-2.3.1-1], empty lists [MQTT-3.8.3-3], reserved bits [MQTT-3.8.3-4], trailing bytes.
-// Not here: the empty client id, which the server judges, and topic aliases.
+// Decodes the body of a ready frame. `version`: what CONNECT agreed; not used for a CONNECT, which names its
+// own. Returns REASON_SUCCESS and sets *ret_packet, or the reason why not, *ret_packet being untouched. The
+// reasons are those of 5.0; what a 3.x connection does is close.
+//
+// - REASON_MALFORMED_PACKET, REASON_PROTOCOL_ERROR;
+// - REASON_TOPIC_NAME_INVALID: of a PUBLISH or a will;
+// - REASON_TOPIC_FILTER_INVALID: of a SUBSCRIBE or UNSUBSCRIBE, in every version;
+// - REASON_TOPIC_ALIAS_INVALID: the alias 0;
+// - REASON_UNSUPPORTED_PROTOCOL_VERSION: a CONNECT whose protocol name or level is not served, a level with
+//   the bit 0x80 of bridges among them. 3.1.1 answers with return code 1 [MQTT-3.1.2-2], 5.0 with 0x84.
+//
+// Everything that one packet alone can violate is checked here: flags, lengths, text, wildcards in a topic
+// name, filters, packet identifier 0 [MQTT-2.3.1-1], empty lists [MQTT-3.8.3-3], reserved bits
+// [MQTT-3.8.3-4], trailing bytes. Reason codes and properties are checked against the packet that they stand
+// in, not against who sent it. Not here: the empty client id, which the server judges, what a topic alias
+// stands for, the method of an AUTH.
 uint8_t packet_decode(const struct frame *frame, uint8_t version, struct packet *ret_packet);
 
-// The size in bytes of `packet` on the wire, or 0 if it would be larger than the protocol allows.
+// The size in bytes of `packet` on the wire, or 0 if it, or a text in it, is larger than the protocol allows.
 uint32_t packet_size(const struct packet *packet, uint8_t version);
 
 // Appends `packet`; `overflow` if it does not fit. `version` as above; a CONNECT names its own.
 void packet_encode(const struct packet *packet, uint8_t version, struct writer *writer);
 
-// The head of a PUBLISH alone, up to where its payload begins, so that a payload held elsewhere can follow it on the wire.
+// The head of a PUBLISH alone, up to where its payload begins, so that a payload held elsewhere can follow it
+// on the wire: of publish->payload only the length is used. The size is 0 as with packet_size.
 uint32_t publish_head_size(const struct packet_publish *publish, uint8_t version);
 void publish_encode_head(const struct packet_publish *publish, uint8_t version, struct writer *writer);
 
-// Take the next entry off the front of the entries of a decoded packet. Return false at the end. Start with a copy.
-bool subscribe_next(struct bytes *entries, struct bytes *ret_filter, struct subscription_options *ret_options);
+// Take the next entry off the front of the entries of a decoded packet; start with a copy. Return false at
+// the end.
+bool subscribe_next(struct bytes *entries, struct bytes *ret_filter,
+                    struct subscription_options *ret_options);
 bool unsubscribe_next(struct bytes *entries, struct bytes *ret_filter);
 
 // Append an entry to the raw entries of a SUBSCRIBE or UNSUBSCRIBE that is being built.

@@ -7,7 +7,7 @@
 #include <stdint.h>
 
 enum reason {
-#define REASON(name, code, packets, text) REASON_##name = code,
+#define REASON(name, code, packets, text)       REASON_##name = code,
 #define REASON_ALIAS(name, code, packets, text) REASON_##name = code,
 #include "proto/reason.def"
 #undef REASON
@@ -25,8 +25,8 @@ enum connect_return {
     CONNECT_RETURN_NONE = 0xff, // no return code fits: close without CONNACK [MQTT-3.2.2-6]
 };
 
-// The name of a reason code in the words of a log line, such as "malformed packet"; "unknown reason" if there is none.
-// Codes whose meaning depends on the packet (0x00) have the neutral word "success".
+// The name of a reason code in the words of a log line, such as "malformed packet"; "unknown reason" if there
+// is none. Codes whose meaning depends on the packet (0x00) have the neutral word "success".
 const char *reason_text(uint8_t reason);
 
 // True if `reason` may stand in a packet of type `packet_type` (an enum packet_type value).
