@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: MIT
-// The door of server/router/: from a topic to those who are to get what is published there, and the retained messages.
+// The door of server/router/: from a topic to those who are to get what is published there, and the retained
+// messages.
 //
-// Subscriptions hang in a tree with one node for each level of a filter. Matching walks the levels of the topic with a frontier
-// of nodes (literal child, '+' child, '#' on the way), so its cost follows the levels and the matches, not the number of subscriptions. Topics that are
-// published again and again find their matches in a cache; any change of subscriptions makes what is cached stale.
+// Subscriptions hang in a tree with one node for each level of a filter. Matching walks the levels of the
+// topic with a frontier of nodes (literal child, '+' child, '#' on the way), so its cost follows the levels
+// and the matches, not the number of subscriptions. Topics that are published again and again find their
+// matches in a cache; any change of subscriptions makes what is cached stale.
 //
-// The tree also knows which other shards are interested in a filter, as a set of shard numbers, so that one walk gives both.
-// A subscriber that matches through several filters is in the matches once, with its highest QoS. [MQTT-3.3.5-1]
+// The tree also knows which other shards are interested in a filter, as a set of shard numbers, so that one
+// walk gives both. A subscriber that matches through several filters is in the matches once, with its highest
+// QoS. [MQTT-3.3.5-1]
 #ifndef ROUTER_ROUTER_H
 #define ROUTER_ROUTER_H
 
@@ -28,9 +31,10 @@ struct router_options {
 };
 
 struct match {
-    void *owner;                            // of the subscriber: the session
-    uint32_t identifier;                    // 5.0 subscription identifier, 0 = none
-    struct subscription_options options;    // the subscription's; the highest QoS among those that match
+    void *owner;                         // of the subscriber: the session
+    uint32_t identifier;                 // 5.0 subscription identifier, 0 = none
+    struct subscription_options options; // of the one with the highest QoS among those that match; no_local
+                                         // only if all say so, retain_as_published if any does
 };
 
 // Borrowed until the next call that changes or matches.
@@ -52,7 +56,8 @@ uint32_t router_subscription_count(const struct subscriber *subscriber); // of t
 uint64_t router_subscriptions_total(const struct router *router);        // of all
 
 enum router_change {
-    ROUTER_REPLACED, // (subscribe) the subscriber had this very filter: its options are the new ones now [MQTT-3.8.4-3]
+    ROUTER_REPLACED, // (subscribe) the subscriber had this very filter: its options are the new ones now
+                     // [MQTT-3.8.4-3]
     ROUTER_ADDED,    // (subscribe) or removed (unsubscribe); others here hold the same filter
     ROUTER_FIRST,    // (subscribe) nobody here had this filter: the other shards must be told
     ROUTER_REMOVED,  // (unsubscribe) others here still hold the filter
@@ -65,32 +70,39 @@ enum router_change router_subscribe(struct router *router, struct subscriber *su
                                     struct subscription_options options, uint32_t identifier);
 
 // Filters are compared byte for byte. [MQTT-3.10.4-1]
-enum router_change router_unsubscribe(struct router *router, struct subscriber *subscriber, struct bytes filter);
+enum router_change router_unsubscribe(struct router *router, struct subscriber *subscriber,
+                                      struct bytes filter);
 
-// The filter of some subscription of this subscriber, so that all of them can be removed one after the other with
-// router_unsubscribe. Written into `filter` (of TOPIC_BYTES_MAX bytes). Returns its length, or 0 when there is none.
+// The filter of some subscription of this subscriber, so that all of them can be removed one after the other
+// with router_unsubscribe. Written into `filter` (of TOPIC_BYTES_MAX bytes). Returns its length, or 0 when
+// there is none.
 uint32_t router_subscription_filter(const struct subscriber *subscriber, uint8_t filter[TOPIC_BYTES_MAX]);
 
-// Shard `shard` (less than ROUTER_SHARDS_MAX) has its first subscriber for `filter`, or has lost its last one.
+// Shard `shard` (less than ROUTER_SHARDS_MAX) has its first subscriber for `filter`, or has lost its last
+// one.
 void router_interest_add(struct router *router, struct bytes filter, uint32_t shard);
 void router_interest_remove(struct router *router, struct bytes filter, uint32_t shard);
 
-// Who gets what is published to `topic` (a valid name). [MQTT-4.7.2-1]: wildcards at the front do not match `$` topics.
+// Who gets what is published to `topic` (a valid name). [MQTT-4.7.2-1]: wildcards at the front do not match
+// `$` topics.
 struct matches router_match(struct router *router, struct bytes topic);
 
-// Retained messages. Stores `message` (taking a reference) for its topic if it is newer, by (stamp_ns, shard), than the one that is there, which is then
-// `superseded` and let go; an empty payload erases [MQTT-3.3.1-10, MQTT-3.3.1-11]. A late erasure or store that lost against a newer one changes nothing; so that an
-// erasure also wins against an older store that arrives later from another shard, the router remembers recent erasures for a bounded time or number.
+// Retained messages. Stores `message` (taking a reference) for its topic if it is newer, by (stamp_ns,
+// shard), than the one that is there, which is then `superseded` and let go; an empty payload erases
+// [MQTT-3.3.1-10, MQTT-3.3.1-11]. A late erasure or store that lost against a newer one changes nothing; so
+// that an erasure also wins against an older store that arrives later from another shard, the router
+// remembers the latest ones, a bounded number. Equal stamps come from one shard, in order: the later call
+// wins.
 enum router_retained {
     ROUTER_RETAINED_STORED,
     ROUTER_RETAINED_ERASED,
     ROUTER_RETAINED_STALE, // a newer one is there
-    ROUTER_RETAINED_FULL,  // a ceiling is reached: a new topic is not stored
+    ROUTER_RETAINED_FULL,  // a ceiling is reached: not stored, and an older one of this topic is let go
 };
 enum router_retained router_retain(struct router *router, struct message *message, uint32_t shard);
 
-// Collects the retained messages whose topics match `filter` into an array that the caller frees, with a reference on each.
-// Returns how many; *ret_messages is NULL when 0.
+// Collects the retained messages whose topics match `filter` into an array that the caller frees, with a
+// reference on each. Returns how many; *ret_messages is NULL when 0.
 uint32_t router_retained_collect(struct router *router, struct bytes filter, struct message ***ret_messages);
 
 uint64_t router_retained_count(const struct router *router);
