@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: MIT
+#include "server/config/document.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "server/config/spelling.h"
+
+// Where the reader was before it went into a key or an entry.
+struct place {
+    uint32_t line;
+    size_t path_length;
+};
+
+static struct place place_enter(struct document *document, const yaml_node_t *node, const char *step)
+{
+    struct place before = {.line = document->line, .path_length = strlen(document->path)};
+    size_t room = sizeof(document->path) - before.path_length;
+    document->line = (uint32_t)node->start_mark.line + 1;
+    if (step != NULL)
+        (void)snprintf(document->path + before.path_length, room, "%s%s", before.path_length == 0 ? "" : ".",
+                       step);
+    return before;
+}
+
+static void place_leave(struct document *document, struct place before)
+{
+    document->line = before.line;
+    document->path[before.path_length] = '\0';
+}
+
+int document_fail(struct document *document, const char *format, ...)
+{
+    va_list arguments;
+    int written = snprintf(document->error, document->error_size, "%s:%u: ", document->name, document->line);
+    size_t used = (size_t)written < document->error_size ? (size_t)written : document->error_size;
+    va_start(arguments, format);
+    (void)vsnprintf(document->error + used, document->error_size - used, format, arguments);
+    va_end(arguments);
+    return -EINVAL;
+}
+
+// A scalar's text for a message: cut, and with '?' for what a terminal could take as a command.
+static void text_quote(const yaml_node_t *node, char ret_text[DOCUMENT_SEEN_BYTES])
+{
+    size_t length = node->data.scalar.length;
+    size_t room = DOCUMENT_SEEN_BYTES - sizeof("...");
+    size_t kept = length <= room ? length : room;
+    for (size_t i = 0; i < kept; i++) {
+        unsigned char byte = node->data.scalar.value[i];
+        ret_text[i] = (byte < ' ' || byte >= 0x7f) ? '?' : (char)byte;
+    }
+    (void)snprintf(ret_text + kept, DOCUMENT_SEEN_BYTES - kept, "%s", length <= room ? "" : "...");
+}
+
+static bool node_is_plain(const yaml_node_t *node)
+{
+    return node->type == YAML_SCALAR_NODE && node->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
+
+static const char *node_text(const yaml_node_t *node)
+{
+    return (const char *)node->data.scalar.value; // libyaml ends it with a NUL
+}
+
+// Nothing is written after the key, or one of YAML's words for nothing.
+static bool node_is_empty(const yaml_node_t *node)
+{
+    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+    if (node == NULL)
+        return true;
+    for (size_t i = 0; node_is_plain(node) && i < sizeof(words) / sizeof(words[0]); i++)
+        if (strcmp(node_text(node), words[i]) == 0)
+            return true;
+    return false;
+}
+
+int document_fail_expected(struct document *document, const yaml_node_t *node, const char *expected)
+{
+    char text[DOCUMENT_SEEN_BYTES];
+    const char *where = document->path[0] == '\0' ? "file" : document->path;
+    const char *seen = "nothing";
+
+    if (node_is_empty(node))
+        return document_fail(document, "%s: expected %s, seen %s", where, expected, seen);
+    if (node->type == YAML_SCALAR_NODE) {
+        text_quote(node, text);
+        return document_fail(document, "%s: expected %s, seen '%s'", where, expected, text);
+    }
+    seen = node->type == YAML_MAPPING_NODE ? "a map" : "a list";
+    return document_fail(document, "%s: expected %s, seen %s", where, expected, seen);
+}
+
+static int syntax_fail(struct document *document, const yaml_parser_t *parser, const char *bytes)
+{
+    if (parser->error == YAML_MEMORY_ERROR) {
+        (void)snprintf(document->error, document->error_size, "%s: out of memory", document->name);
+        return -ENOMEM;
+    }
+    document->line = (uint32_t)parser->problem_mark.line + 1;
+    if (parser->error == YAML_READER_ERROR) { // has an offset only
+        document->line = 1;
+        for (size_t i = 0; i < parser->problem_offset; i++)
+            document->line += bytes[i] == '\n';
+    }
+    return document_fail(document,
+                         "not valid YAML: %s%s%s (text that begins with [ { * & ! or %% needs quotes)",
+                         parser->problem != NULL ? parser->problem : "unknown fault",
+                         parser->context != NULL ? " " : "", parser->context != NULL ? parser->context : "");
+}
+
+static int second_document_check(struct document *document, yaml_parser_t *parser, const char *bytes)
+{
+    yaml_document_t second;
+    if (document_root(document) == NULL)
+        return 0;
+    if (!yaml_parser_load(parser, &second))
+        return syntax_fail(document, parser, bytes);
+    yaml_node_t *root = yaml_document_get_root_node(&second);
+    int status = 0;
+    if (root != NULL) {
+        document->line = (uint32_t)root->start_mark.line + 1;
+        status = document_fail(document, "a second YAML document begins here; the file must hold one");
+    }
+    yaml_document_delete(&second);
+    return status;
+}
+
+int document_open(struct document *document, const char *bytes, size_t length)
+{
+    yaml_parser_t parser;
+    if (!yaml_parser_initialize(&parser)) {
+        (void)snprintf(document->error, document->error_size, "%s: out of memory", document->name);
+        return -ENOMEM;
+    }
+    yaml_parser_set_input_string(&parser, (const unsigned char *)bytes, length);
+    document->line = 1;
+    document->path[0] = '\0';
+    int status = 0;
+    if (!yaml_parser_load(&parser, &document->yaml)) {
+        status = syntax_fail(document, &parser, bytes);
+    } else {
+        status = second_document_check(document, &parser, bytes);
+        if (status != 0)
+            yaml_document_delete(&document->yaml);
+    }
+    yaml_parser_delete(&parser);
+    return status;
+}
+
+void document_close(struct document *document)
+{
+    yaml_document_delete(&document->yaml);
+}
+
+yaml_node_t *document_root(struct document *document)
+{
+    return yaml_document_get_root_node(&document->yaml);
+}
+
+static const struct document_key *key_find(const struct document_keys *keys, const char *name)
+{
+    for (size_t i = 0; i < keys->count; i++)
+        if (spelling_same(keys->keys[i].name, name))
+            return &keys->keys[i];
+    return NULL;
+}
+
+static int key_fail_unknown(struct document *document, const struct document_keys *keys,
+                            const yaml_node_t *key)
+{
+    char text[DOCUMENT_SEEN_BYTES];
+    const char *near = NULL;
+    uint32_t distance = SPELLING_NEAR_MAX + 1;
+    for (size_t i = 0; i < keys->count; i++) {
+        uint32_t candidate = spelling_distance(keys->keys[i].name, node_text(key));
+        if (candidate < distance) {
+            distance = candidate;
+            near = keys->keys[i].name;
+        }
+    }
+    text_quote(key, text);
+    return document_fail(
+        document, "unknown key '%s'%s%s%s%s%s", text, document->path[0] == '\0' ? "" : " in ", document->path,
+        near == NULL ? "" : "; did you mean '", near == NULL ? "" : near, near == NULL ? "" : "'?");
+}
+
+// A key is a scalar that has not stood in the map before: `same` decides.
+static int key_check(struct document *document, yaml_node_t *map, const yaml_node_pair_t *pair,
+                     bool (*same)(const char *, const char *))
+{
+    const yaml_node_t *key = yaml_document_get_node(&document->yaml, pair->key);
+    if (key->type != YAML_SCALAR_NODE)
+        return document_fail(document, "expected a key, seen %s",
+                             key->type == YAML_MAPPING_NODE ? "a map" : "a list");
+    for (const yaml_node_pair_t *other = map->data.mapping.pairs.start; other < pair; other++) {
+        const yaml_node_t *first = yaml_document_get_node(&document->yaml, other->key);
+        char text[DOCUMENT_SEEN_BYTES];
+        if (!same(node_text(first), node_text(key)))
+            continue;
+        text_quote(key, text);
+        return document_fail(document, "key '%s' is given a second time (first in line %zu)", text,
+                             first->start_mark.line + 1);
+    }
+    return 0;
+}
+
+static int map_check(struct document *document, const yaml_node_t *node, bool *ret_empty)
+{
+    *ret_empty = node_is_empty(node);
+    return *ret_empty || node->type == YAML_MAPPING_NODE ? 0
+                                                         : document_fail_expected(document, node, "a map");
+}
+
+static int pair_read_known(struct document *document, yaml_node_t *map, const yaml_node_pair_t *pair,
+                           const struct document_keys *keys, void *target)
+{
+    const yaml_node_t *key_node = yaml_document_get_node(&document->yaml, pair->key);
+    struct place before = place_enter(document, key_node, NULL);
+    int status = key_check(document, map, pair, spelling_same);
+    const struct document_key *key = status == 0 ? key_find(keys, node_text(key_node)) : NULL;
+    if (status == 0 && key == NULL)
+        status = key_fail_unknown(document, keys, key_node);
+    place_leave(document, before);
+    if (status != 0)
+        return status;
+    before = place_enter(document, key_node, key->name);
+    status = key->read(document, yaml_document_get_node(&document->yaml, pair->value), key->facts, target);
+    place_leave(document, before);
+    return status;
+}
+
+int document_read_map(struct document *document, yaml_node_t *node, const struct document_keys *keys,
+                      void *target)
+{
+    bool empty;
+    int status = map_check(document, node, &empty);
+    if (status != 0 || empty)
+        return status;
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top;
+         pair++) {
+        status = pair_read_known(document, node, pair, keys, target);
+        if (status != 0)
+            return status;
+    }
+    return 0;
+}
+
+static bool name_same(const char *a, const char *b)
+{
+    return strcmp(a, b) == 0;
+}
+
+static int pair_read_named(struct document *document, yaml_node_t *map, const yaml_node_pair_t *pair,
+                           document_read *read, void *target)
+{
+    const yaml_node_t *key = yaml_document_get_node(&document->yaml, pair->key);
+    char text[DOCUMENT_SEEN_BYTES];
+    struct place before = place_enter(document, key, NULL);
+    int status = key_check(document, map, pair, name_same);
+    place_leave(document, before);
+    if (status != 0)
+        return status;
+    text_quote(key, text);
+    before = place_enter(document, key, text);
+    status = read(document, yaml_document_get_node(&document->yaml, pair->value), node_text(key), target);
+    place_leave(document, before);
+    return status;
+}
+
+int document_read_names(struct document *document, yaml_node_t *node, document_read *read, void *target)
+{
+    bool empty;
+    int status = map_check(document, node, &empty);
+    if (status != 0 || empty)
+        return status;
+    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top;
+         pair++) {
+        status = pair_read_named(document, node, pair, read, target);
+        if (status != 0)
+            return status;
+    }
+    return 0;
+}
+
+int document_read_list(struct document *document, yaml_node_t *node, document_read *read, void *target)
+{
+    if (node_is_empty(node))
+        return 0;
+    if (node->type != YAML_SEQUENCE_NODE)
+        return document_fail_expected(document, node, "a list");
+    for (const yaml_node_item_t *item = node->data.sequence.items.start; item < node->data.sequence.items.top;
+         item++) {
+        yaml_node_t *entry = yaml_document_get_node(&document->yaml, *item);
+        struct place before = place_enter(document, entry, NULL);
+        int status = read(document, entry, NULL, target);
+        place_leave(document, before);
+        if (status != 0)
+            return status;
+    }
+    return 0;
+}
+
+// Decimal, with an optional '-', and '_' between digits as YAML 1.1 has it. False also past int64_t.
+static bool integer_parse(const char *text, int64_t *ret_value)
+{
+    bool negative = *text == '-';
+    int64_t value = 0;
+    text += negative;
+    if (*text < '0' || *text > '9' || (*text == '0' && text[1] != '\0'))
+        return false;
+    for (; *text != '\0'; text++) {
+        if (*text == '_' && text[1] >= '0' && text[1] <= '9')
+            continue;
+        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, *text - '0', &value))
+            return false;
+    }
+    *ret_value = negative ? -value : value;
+    return true;
+}
+
+int document_read_integer(struct document *document, const yaml_node_t *node, struct document_range range,
+                          int64_t *ret_value)
+{
+    char expected[80];
+    int64_t value;
+    if (node_is_plain(node) && integer_parse(node_text(node), &value) && value >= range.lowest &&
+        value <= range.highest) {
+        *ret_value = value;
+        return 0;
+    }
+    (void)snprintf(expected, sizeof(expected), "a whole number from %lld to %lld", (long long)range.lowest,
+                   (long long)range.highest);
+    return document_fail_expected(document, node, expected);
+}
+
+int document_read_bool(struct document *document, const yaml_node_t *node, bool *ret_value)
+{
+    static const struct {
+        const char *word;
+        bool value;
+    } words[] = {{"true", true}, {"false", false}, {"yes", true},
+                 {"no", false},  {"on", true},     {"off", false}};
+    for (size_t i = 0; node->type == YAML_SCALAR_NODE && i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcasecmp(node_text(node), words[i].word) != 0)
+            continue;
+        *ret_value = words[i].value;
+        return 0;
+    }
+    return document_fail_expected(document, node, "true or false");
+}
+
+int document_read_text(struct document *document, const yaml_node_t *node, const char *expected,
+                       const char **ret_text)
+{
+    if (node_is_empty(node) || node->type != YAML_SCALAR_NODE)
+        return document_fail_expected(document, node, expected);
+    for (size_t i = 0; i < node->data.scalar.length; i++)
+        if (node->data.scalar.value[i] < ' ' || node->data.scalar.value[i] == 0x7f)
+            return document_fail_expected(document, node, expected);
+    *ret_text = node_text(node);
+    return 0;
+}
