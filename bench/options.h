@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// What the load generator was asked to do: its command line.
+#ifndef BENCH_OPTIONS_H
+#define BENCH_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define PEERS_MAX   1000000u
+#define WINDOW_MAX  32768u // half of the packet identifiers, so that none is used again while it is in flight
+#define PAYLOAD_MAX 16777216u // bytes
+
+enum shape {
+    SHAPE_FAN_OUT,  // every publisher to every subscriber, one topic; by default 1 to 100
+    SHAPE_FAN_IN,   // the same, by default 100 to 1
+    SHAPE_PAIRWISE, // publisher k to subscriber k, a topic for each pair
+    SHAPE_IDLE,     // connections that say nothing
+    SHAPES,
+};
+
+struct options {
+    const char *host;
+    const char *port;
+    pid_t pid; // of the broker; 0: no figures of its CPU time and memory
+    enum shape shape;
+    uint32_t publishers;
+    uint32_t subscribers;
+    uint32_t connections; // of the idle shape
+    uint32_t payload;     // bytes
+    uint8_t qos;
+    double warmup_s;
+    double seconds;    // how long to measure
+    uint64_t messages; // deliveries to measure instead; 0: go by time
+    uint32_t window;   // undelivered messages of each publisher
+    uint32_t batch;    // a publisher waits until its window has room for so many
+    bool json;
+};
+
+// Returns 0 with the options set and checked; 1 if help or the version was printed and nothing is left to do;
+// -EINVAL after one line on stderr said what is wrong.
+int options_parse(int argc, char **argv, struct options *ret_options);
+
+// "fan-out" for SHAPE_FAN_OUT.
+const char *shape_name(enum shape shape);
+
+#endif

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// What a run showed: as a table for people, or as one line of JSON.
+#ifndef BENCH_REPORT_H
+#define BENCH_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "bench/meter.h"
+#include "bench/options.h"
+#include "bench/peer.h"
+
+// The state of all counters at one moment.
+struct snapshot {
+    uint64_t now_ns;
+    uint64_t own_cpu_ns;
+    uint64_t broker_cpu_ns;
+    struct cpu_ticks broker_ticks;
+    struct memory_use broker_memory;
+    struct traffic traffic;
+    uint64_t delivered;
+};
+
+struct result {
+    const struct options *options;
+    uint32_t connections;
+    struct snapshot empty;     // before the first connection
+    struct snapshot connected; // all are connected and subscribed, and nothing was published
+    struct snapshot begin;     // of the measured time
+    struct snapshot end;
+    // Over the whole run, what was published after the measured time included:
+    uint64_t lost;
+    uint64_t repeated;
+    uint64_t misrouted;
+    uint64_t disordered;
+    uint64_t unacknowledged;
+    uint32_t stalls; // how often nothing arrived for so long that the rest was written off
+};
+
+void report_print(const struct result *result);
+
+#endif
