@@ -18,7 +18,7 @@
 #include "server/base/timer.h"
 
 // The structure of type `type` whose member `member` is at `pointer`.
-#define container_of(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #define WARN_UNUSED __attribute__((warn_unused_result))
 

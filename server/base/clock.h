@@ -16,7 +16,8 @@ static inline uint64_t clock_read_ns(clockid_t clock)
     return (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
 }
 
-// Nanoseconds since some point in the past, never going back: for deadlines and order. The same for all threads.
+// Nanoseconds since some point in the past, never going back: for deadlines and order. The same for all
+// threads.
 static inline uint64_t clock_monotonic_ns(void)
 {
     return clock_read_ns(CLOCK_MONOTONIC);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A hash table of intrusive nodes, chained, doubling when as full as it has buckets. The hash of a node is kept in it, so a
-// lookup compares keys only where all 64 bits agree:
+// A hash table of intrusive nodes, chained, doubling when as full as it has buckets. The hash of a node is
+// kept in it, so a lookup compares keys only where all 64 bits agree:
 //
-//     for (struct hash_node *node = hash_table_find(&table, hash); node != NULL; node = hash_node_again(node))
+//     for (struct hash_node *node = hash_table_find(&table, hash); node != NULL; node =
+//     hash_node_again(node))
 //         if (the key of container_of(node, ...) is the one sought) ...
 #ifndef BASE_HASH_H
 #define BASE_HASH_H
@@ -21,7 +22,8 @@ struct hash_table {
     size_t count;
 };
 
-// A seeded hash of bytes. The seed is the process's secret: a peer who does not know it cannot choose keys that collide.
+// A seeded hash of bytes. The seed is the process's secret: a peer who does not know it cannot choose keys
+// that collide.
 uint64_t hash_bytes(const void *data, size_t length, uint64_t seed);
 
 void hash_table_init(struct hash_table *table);
@@ -34,7 +36,8 @@ void hash_table_remove(struct hash_table *table, struct hash_node *node); // the
 struct hash_node *hash_table_find(const struct hash_table *table, uint64_t hash);
 struct hash_node *hash_node_again(const struct hash_node *node);
 
-// Walks the whole table in no order: start with NULL. The node returned may be removed only after the next was asked for.
+// Walks the whole table in no order: start with NULL. The node returned may be removed only after the next
+// was asked for.
 struct hash_node *hash_table_next(const struct hash_table *table, const struct hash_node *node);
 
 #endif

@@ -12,7 +12,8 @@
 
 static _Atomic enum log_level level_max = LOG_INFO;
 
-// The budget of log_peer: a bucket of lines that refills with time. Races between threads lose or gain a line, no more.
+// The budget of log_peer: a bucket of lines that refills with time. Races between threads lose or gain a
+// line, no more.
 static _Atomic uint64_t peer_refill_ns;
 static _Atomic uint32_t peer_budget = LOG_PEER_BURST;
 static _Atomic uint32_t peer_kept_back;
@@ -36,8 +37,8 @@ static void log_line(enum log_level level, const char *format, va_list arguments
     time_t seconds = (time_t)(now_ns / NS_PER_S);
     struct tm tm;
     size_t used = strftime(line, sizeof line, "%Y-%m-%dT%H:%M:%S", gmtime_r(&seconds, &tm));
-    used += (size_t)snprintf(line + used, sizeof line - used, ".%03uZ %s: ",
-                             (unsigned)(now_ns / NS_PER_MS % 1000), names[level]);
+    used += (size_t)snprintf(line + used, sizeof line - used,
+                             ".%03uZ %s: ", (unsigned)(now_ns / NS_PER_MS % 1000), names[level]);
     int length = vsnprintf(line + used, sizeof line - used - 1, format, arguments);
     if (length < 0)
         return;

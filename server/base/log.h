@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
-// The log: one line for each event on standard error, whole lines also when several threads write. Only main, the shards and what
-// they call for the purpose log; proto/, the session code and the libraries return what happened.
+// The log: one line for each event on standard error, whole lines also when several threads write. Only main,
+// the shards and what they call for the purpose log; proto/, the session code and the libraries return what
+// happened.
 //
-// What a peer can cause is logged through log_peer, which lets through LOG_PEER_BURST lines and then LOG_PEER_PER_SECOND for the
-// whole process, and says how many it kept back: a peer cannot fill the disk.
+// What a peer can cause is logged through log_peer, which lets through LOG_PEER_BURST lines and then
+// LOG_PEER_PER_SECOND for the whole process, and says how many it kept back: a peer cannot fill the disk.
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 

@@ -8,7 +8,8 @@
 static void *memory_checked(void *memory, size_t size)
 {
     if (memory == NULL) {
-        log_error("out of memory: %zu more bytes are not to be had; lower the limits or give the broker more", size);
+        log_error("out of memory: %zu more bytes are not to be had; lower the limits or give the broker more",
+                  size);
         abort();
     }
     return memory;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Allocation policy. Sizes that a peer chooses (messages, queues, buffers) are allocated with malloc(3) and a failure costs that peer its
-// connection. Small structures of our own go through these functions: a process that cannot have them cannot serve anybody, and
-// ends with one clear line.
+// Allocation policy. Sizes that a peer chooses (messages, queues, buffers) are allocated with malloc(3) and a
+// failure costs that peer its connection. Small structures of our own go through these functions: a process
+// that cannot have them cannot serve anybody, and ends with one clear line.
 #ifndef BASE_MEMORY_H
 #define BASE_MEMORY_H
 

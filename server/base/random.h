@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Random numbers from a state that the caller owns, so that a seeded run repeats: xoshiro256**. Not for secrets.
+// Random numbers from a state that the caller owns, so that a seeded run repeats: xoshiro256**. Not for
+// secrets.
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 

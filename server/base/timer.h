@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Deadlines in a binary heap: arming, moving and cancelling cost the logarithm of how many there are; reading the next one
-// costs nothing. The owner embeds the timer and finds itself with container_of; `kind` is the owner's, to tell owners apart.
+// Deadlines in a binary heap: arming, moving and cancelling cost the logarithm of how many there are; reading
+// the next one costs nothing. The owner embeds the timer and finds itself with container_of; `kind` is the
+// owner's, to tell owners apart.
 #ifndef BASE_TIMER_H
 #define BASE_TIMER_H
 

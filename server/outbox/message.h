@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A message that the broker keeps (retained, queued, in flight, a will), and a publication: one PUBLISH on its way to its subscribers.
+// A message that the broker keeps (retained, queued, in flight, a will), and a publication: one PUBLISH on
+// its way to its subscribers.
 //
-// A publication borrows its bytes and lives for one pass through the router. What has to outlive the pass takes the counted message
-// that publication_keep makes, once, whatever the number of sessions that keep it.
+// A publication borrows its bytes and lives for one pass through the router. What has to outlive the pass
+// takes the counted message that publication_keep makes, once, whatever the number of sessions that keep it.
 #ifndef OUTBOX_MESSAGE_H
 #define OUTBOX_MESSAGE_H
 
@@ -13,18 +14,19 @@ struct message {
     struct bytes topic;      // these three are inside the segment
     struct bytes properties; // those of a 5.0 PUBLISH that travel with the message; empty for 3.x
     struct bytes payload;
-    uint64_t stamp_ns;       // when it arrived, on the monotonic clock: order between shards, expiry
-    uint32_t expiry_s;       // 5.0; 0 = never
+    uint64_t stamp_ns; // when it arrived, on the monotonic clock: order between shards, expiry
+    uint32_t expiry_s; // 5.0; 0 = never
     uint8_t qos;
     bool retain;
-    bool superseded;         // it was retained and another has taken its place, or it was erased
+    bool superseded; // it was retained and another has taken its place, or it was erased
 };
 
-// The forms in which a PUBLISH without a packet identifier leaves: one encoding serves everybody who needs that form.
+// The forms in which a PUBLISH without a packet identifier leaves: one encoding serves everybody who needs
+// that form.
 enum wire_variant {
-    WIRE_3,         // 3.1 and 3.1.1
+    WIRE_3, // 3.1 and 3.1.1
     WIRE_3_RETAIN,
-    WIRE_5,         // 5.0 with the message's own properties
+    WIRE_5, // 5.0 with the message's own properties
     WIRE_5_RETAIN,
     WIRE_VARIANTS,
 };
@@ -37,9 +39,8 @@ struct publication {
     uint32_t expiry_s;
     uint8_t qos;
     bool retain;
-    struct message *message;            // the counted copy, or NULL while nobody keeps it
-    struct span wire[WIRE_VARIANTS];    // in the wire log, or without segment while not encoded; the log's reference covers them
-                                        // until the end of the pass
+    struct message *message;         // the counted copy, or NULL while nobody keeps it
+    struct span wire[WIRE_VARIANTS]; // counted, or without segment while nobody needs that form
 };
 
 // A message of its own from borrowed bytes, with one reference; NULL if there is no memory.
@@ -65,10 +66,11 @@ static inline uint32_t message_size(const struct message *message)
 // A publication of a kept message; it borrows the caller's reference.
 void publication_from_message(struct publication *publication, struct message *message);
 
-// The counted copy, made at the first call; borrowed from the publication until publication_finish. NULL if there is no memory.
+// The counted copy, made at the first call; borrowed from the publication until publication_finish. NULL if
+// there is no memory.
 WARN_UNUSED struct message *publication_keep(struct publication *publication);
 
-// Ends the pass: gives back the counted copy if one was made.
+// Ends the pass: gives back what the publication refers to.
 void publication_finish(struct publication *publication);
 
 #endif

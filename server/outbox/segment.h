@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Counted memory that the kernel may read from: the segments of the wire log, private chunks, and messages.
 //
-// A reference is held by everyone who may still read the bytes. Counts are not atomic: a segment belongs to one shard. Segments of the
-// two common sizes return to their pool and are used again, the latest first, because its bytes are still in the cache.
+// A reference is held by everyone who may still read the bytes. Counts are not atomic: a segment belongs to
+// one shard. Segments of the two common sizes return to their pool and are used again, the latest first,
+// because its bytes are still in the cache.
 #ifndef OUTBOX_SEGMENT_H
 #define OUTBOX_SEGMENT_H
 

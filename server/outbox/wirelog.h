@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// A shard's wire log: packets encoded once, one after the other, in append-only segments that every subscriber's outbox refers to.
-// A message that follows the last one in the log lengthens a subscriber's last span instead of adding one.
+// A shard's wire log: packets encoded once, one after the other, in append-only segments that every
+// subscriber's outbox refers to. A message that follows the last one in the log lengthens a subscriber's last
+// span instead of adding one.
 #ifndef OUTBOX_WIRELOG_H
 #define OUTBOX_WIRELOG_H
 
@@ -14,9 +15,9 @@ struct wirelog {
 void wirelog_init(struct wirelog *log, struct segment_pool *pool);
 void wirelog_finish(struct wirelog *log);
 
-// The PUBLISH of `publication` at QoS 0 in the form `variant`: encoded at the end of the log when first asked for, and remembered in the
-// publication. The span's segment is counted by the log (or by the publication, for packets larger than a segment) until the
-// publication is finished. Returns a span without segment if there is no memory.
+// The PUBLISH of `publication` at QoS 0 in the form `variant`: encoded at the end of the log when first asked
+// for, and remembered in the publication, which refers to the span's segment until it is finished. Returns a
+// span without segment if there is no memory.
 struct span wirelog_publish(struct wirelog *log, struct publication *publication, enum wire_variant variant);
 
 #endif

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// The door of server/access/: who may connect.
+#ifndef ACCESS_ACCESS_H
+#define ACCESS_ACCESS_H
+
+#include "proto/proto.h"
+
+struct access {
+    bool allow_anonymous; // whether a client may connect without credentials that were checked
+};
+
+// Judges the credentials of a CONNECT. Returns REASON_SUCCESS; REASON_BAD_USER_NAME_OR_PASSWORD when
+// credentials were given that nothing vouches for; REASON_NOT_AUTHORIZED when none were given and none may be
+// missing.
+uint8_t access_authenticate(const struct access *access, const struct packet_connect *connect);
+
+#endif

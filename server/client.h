@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// One client's connection in a shard: its transport, its protocol side, its timer, and how it ends.
+//
+//     SERVING --client id of another shard--> MOVING --receive came back--> handed over
+//        |
+//        +-- client_close --> FLUSHING --outbox empty--> LINGERING --peer closed--> ABANDONED --operations
+//        back--> freed
+//        +-- lost ------------------------------------------------------------------^
+//
+// LINGERING waits a moment for the peer's end, because closing a socket with unread bytes resets it and may
+// cost the peer what was sent last, such as a refusing CONNACK. Both FLUSHING and LINGERING have a deadline.
+#ifndef CLIENT_H
+#define CLIENT_H
+
+#include "server/shard.h"
+
+#define CLIENT_FLUSH_MS  1000u
+#define CLIENT_LINGER_MS 1000u
+#define CLIENT_STALL_MS  500u // a send that takes longer has its shared spans copied out of the wire log
+
+enum client_state { CLIENT_SERVING, CLIENT_MOVING, CLIENT_FLUSHING, CLIENT_LINGERING, CLIENT_ABANDONED };
+
+struct client {
+    struct connection connection;
+    struct link link;
+    struct timer timer;  // CONNECT in time, keep-alive, or the end of closing
+    struct list place;   // in shard->serving, shard->closing or shard->dead
+    struct list sending; // in shard->sending
+    struct list paused;  // in shard->paused
+    uint64_t id;
+    uint64_t send_since_ns; // when the send that is with the kernel began, or stalled last
+    uint64_t told_dropped;  // of link.dropped, the next number that is told
+    struct listener *listener;
+    struct segment *moving; // what the next shard is to read: CONNECT and what came behind it
+    uint8_t state;          // enum client_state
+};
+
+// A new connection, whose slot among the connections is counted already. `received` is what came on another
+// shard before it moved here; empty for a connection that was just accepted.
+struct client_arrival {
+    int fd;
+    struct listener *listener;
+    struct bytes received;
+    bool authenticated;
+};
+void client_create(struct shard *shard, const struct client_arrival *arrival);
+
+// NULL if the client has gone.
+struct client *client_find(struct shard *shard, uint64_t id);
+
+// Events of the ring and of the clock.
+void client_accepted(struct shard *shard, struct listener *listener, int fd);
+void client_received(struct shard *shard, const struct ring_event *event);
+void client_sent(struct shard *shard, const struct ring_event *event);
+void client_timer_expired(struct shard *shard, struct timer *timer);
+
+// Ends the protocol side now (the will goes out, the session is left or ends) and the connection after its
+// outbox was sent.
+void client_close(struct shard *shard, struct client *client, uint8_t reason);
+
+// The same for all of them: the broker stops.
+void client_close_all(struct shard *shard);
+
+// Stops reading from all of them, and hands over no more.
+void client_quiet_all(struct shard *shard);
+
+// Starts to read again from clients that were paused.
+void client_resume_paused(struct shard *shard);
+
+// One send for each connection with something to send and none under way.
+void client_flush_dirty(struct shard *shard);
+
+// Copies out what stalled connections pin. Returns when to look again, or TIMER_NEVER.
+uint64_t client_detach_stalled(struct shard *shard);
+
+// Frees the clients whose operations have come back.
+void client_reap(struct shard *shard);
+
+// Ends a session that no link uses: its subscriptions, its place in the registry, itself.
+void client_end_session(struct shard *shard, struct session *session);
+
+#endif

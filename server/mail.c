@@ -1,0 +1,322 @@
+// SPDX-License-Identifier: MIT
+#include "server/mail.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "server/client.h"
+#include "server/publish.h"
+#include "server/subscribe.h"
+
+enum mail_kind { MAIL_PUBLISH, MAIL_INTEREST, MAIL_NOTE, MAIL_NOTED, MAIL_HANDOVER, MAIL_PHASE };
+
+// Every record: this, its fields, its bytes, padded to 8.
+struct mail_record {
+    uint32_t kind;   // enum mail_kind
+    uint32_t length; // of the whole record with its padding
+};
+
+struct mail_publication {
+    struct mail_record record;
+    uint64_t stamp_ns;
+    uint32_t expiry_s;
+    uint32_t topic_length;
+    uint32_t properties_length;
+    uint32_t payload_length;
+    uint8_t qos;
+    bool retain;
+};
+
+struct mail_filter {
+    struct mail_record record;
+    uint32_t length;
+    bool interested;
+};
+
+struct mail_token {
+    struct mail_record record;
+    uint64_t token;
+};
+
+struct mail_connection {
+    struct mail_record record;
+    struct listener *listener;
+    int fd;
+    uint32_t length;
+    bool authenticated;
+};
+
+struct mail_phase {
+    struct mail_record record;
+    uint32_t phase; // enum shard_phase
+};
+
+static void postbag_post(struct shard *shard, uint32_t to)
+{
+    struct postbag *bag = &shard->postbags[to];
+    if (bag->open == NULL)
+        return;
+    bag->bytes_away += bag->open->used;
+    if (bag->bytes_away > shard->turn.limits->mailbox_bytes_max)
+        shard->congested = true;
+    mailbox_post(&shard->broker->shards[to].mailbox, bag->open);
+    bag->open = NULL;
+}
+
+static struct mail_block *shard_take_block(struct shard *shard, uint32_t capacity)
+{
+    struct mail_block *block = shard->blocks;
+    if (capacity > MAIL_BLOCK_BYTES || block == NULL)
+        return mail_block_create(capacity > MAIL_BLOCK_BYTES ? capacity : MAIL_BLOCK_BYTES);
+    shard->blocks = block->next;
+    block->used = 0;
+    return block;
+}
+
+// Room for a record of `fields` and then `bytes` bytes, its header filled in.
+static void *mail_begin(struct shard *shard, uint32_t to, enum mail_kind kind, size_t fields, size_t bytes)
+{
+    uint32_t length = (uint32_t)((fields + bytes + 7) & ~(size_t)7);
+    struct postbag *bag = &shard->postbags[to];
+    if (bag->open != NULL && bag->open->capacity - bag->open->used < length)
+        postbag_post(shard, to);
+    if (bag->open == NULL) {
+        bag->open = shard_take_block(shard, length);
+        bag->open->sender = shard->number;
+        bag->open->addressee = to;
+    }
+    struct mail_record *record = (struct mail_record *)(bag->open->bytes + bag->open->used);
+    bag->open->used += length;
+    *record = (struct mail_record){kind, length};
+    return record;
+}
+
+static uint8_t *put_bytes(uint8_t *at, struct bytes bytes)
+{
+    if (bytes.length > 0)
+        memcpy(at, bytes.data, bytes.length);
+    return at + bytes.length;
+}
+
+void mail_publish(struct shard *shard, uint32_t to, const struct publication *publication)
+{
+    size_t bytes =
+        (size_t)publication->topic.length + publication->properties.length + publication->payload.length;
+    struct mail_publication *mail =
+        mail_begin(shard, to, MAIL_PUBLISH, sizeof(struct mail_publication), bytes);
+    mail->stamp_ns = publication->stamp_ns;
+    mail->expiry_s = publication->expiry_s;
+    mail->topic_length = publication->topic.length;
+    mail->properties_length = publication->properties.length;
+    mail->payload_length = publication->payload.length;
+    mail->qos = publication->qos;
+    mail->retain = publication->retain;
+    uint8_t *at = put_bytes((uint8_t *)(mail + 1), publication->topic);
+    at = put_bytes(at, publication->properties);
+    (void)put_bytes(at, publication->payload);
+}
+
+void mail_interest(struct shard *shard, struct bytes filter, bool interested)
+{
+    for (uint32_t to = 0; to < shard->broker->shard_count; to++) {
+        if (to == shard->number)
+            continue;
+        struct mail_filter *mail =
+            mail_begin(shard, to, MAIL_INTEREST, sizeof(struct mail_filter), filter.length);
+        mail->length = filter.length;
+        mail->interested = interested;
+        (void)put_bytes((uint8_t *)(mail + 1), filter);
+    }
+}
+
+static void mail_token_to(struct shard *shard, uint32_t to, enum mail_kind kind, uint64_t token)
+{
+    struct mail_token *mail = mail_begin(shard, to, kind, sizeof(struct mail_token), 0);
+    mail->token = token;
+}
+
+void mail_note(struct shard *shard, uint64_t token)
+{
+    for (uint32_t to = 0; to < shard->broker->shard_count; to++)
+        if (to != shard->number)
+            mail_token_to(shard, to, MAIL_NOTE, token);
+}
+
+void mail_handover(struct shard *shard, uint32_t to, const struct client_arrival *arrival)
+{
+    struct mail_connection *mail =
+        mail_begin(shard, to, MAIL_HANDOVER, sizeof(struct mail_connection), arrival->received.length);
+    mail->listener = arrival->listener;
+    mail->fd = arrival->fd;
+    mail->authenticated = arrival->authenticated;
+    mail->length = arrival->received.length;
+    (void)put_bytes((uint8_t *)(mail + 1), arrival->received);
+}
+
+void mail_phase_from_main(struct shard *addressee, enum shard_phase phase)
+{
+    struct mail_block *block = mail_block_create(sizeof(struct mail_phase));
+    block->sender = MAIL_FROM_MAIN;
+    block->used = sizeof(struct mail_phase);
+    *(struct mail_phase *)block->bytes =
+        (struct mail_phase){{MAIL_PHASE, sizeof(struct mail_phase)}, (uint32_t)phase};
+    mailbox_post(&addressee->mailbox, block);
+}
+
+static void handle_publication(struct shard *shard, const struct mail_publication *mail, uint32_t from)
+{
+    const uint8_t *at = (const uint8_t *)(mail + 1);
+    struct publication publication = {
+        .topic = {at, mail->topic_length},
+        .properties = {at + mail->topic_length, mail->properties_length},
+        .payload = {at + mail->topic_length + mail->properties_length, mail->payload_length},
+        .stamp_ns = mail->stamp_ns,
+        .expiry_s = mail->expiry_s,
+        .qos = mail->qos,
+        .retain = mail->retain,
+    };
+    publish_deliver(shard, &publication, from);
+    publication_finish(&publication);
+}
+
+static void handle_filter(struct shard *shard, const struct mail_filter *mail, uint32_t from)
+{
+    struct bytes filter = {(const uint8_t *)(mail + 1), mail->length};
+    if (mail->interested)
+        router_interest_add(shard->router, filter, from);
+    else
+        router_interest_remove(shard->router, filter, from);
+}
+
+static void handle_connection(struct shard *shard, const struct mail_connection *mail)
+{
+    struct client_arrival arrival = {
+        .fd = mail->fd,
+        .listener = mail->listener,
+        .received = {(const uint8_t *)(mail + 1), mail->length},
+        .authenticated = mail->authenticated,
+    };
+    client_create(shard, &arrival);
+}
+
+// Stopping in two phases lets no message fall between two shards: when every shard is quiet, all that was
+// read has been mailed, so finishing comes behind it in every mailbox.
+static void handle_phase(struct shard *shard, enum shard_phase phase)
+{
+    shard->phase = phase;
+    if (phase == SHARD_QUIET) {
+        client_quiet_all(shard);
+        return;
+    }
+    shard->finish_deadline_ns = shard->turn.now_ns + shard->turn.limits->shutdown_timeout_ms * NS_PER_MS;
+    client_close_all(shard);
+}
+
+static void handle_record(struct shard *shard, const struct mail_record *record, uint32_t from)
+{
+    switch ((enum mail_kind)record->kind) {
+    case MAIL_PUBLISH:
+        handle_publication(shard, (const struct mail_publication *)record, from);
+        break;
+    case MAIL_INTEREST:
+        handle_filter(shard, (const struct mail_filter *)record, from);
+        break;
+    case MAIL_NOTE:
+        mail_token_to(shard, from, MAIL_NOTED, ((const struct mail_token *)record)->token);
+        break;
+    case MAIL_NOTED:
+        subscribe_noted(shard, ((const struct mail_token *)record)->token);
+        break;
+    case MAIL_HANDOVER:
+        handle_connection(shard, (const struct mail_connection *)record);
+        break;
+    case MAIL_PHASE:
+        handle_phase(shard, ((const struct mail_phase *)record)->phase);
+        break;
+    }
+}
+
+static void mail_give_back(struct shard *shard, struct mail_block *block)
+{
+    if (block->sender == MAIL_FROM_MAIN)
+        free(block);
+    else
+        mailbox_return(&shard->broker->shards[block->sender].mailbox, block);
+}
+
+static void mail_take_returned(struct shard *shard)
+{
+    struct mail_block *block = mailbox_take_returned(&shard->mailbox);
+    while (block != NULL) {
+        struct mail_block *next = block->next;
+        shard->postbags[block->addressee].bytes_away -= block->used;
+        if (block->capacity == MAIL_BLOCK_BYTES) {
+            block->next = shard->blocks;
+            shard->blocks = block;
+        } else {
+            free(block);
+        }
+        block = next;
+    }
+}
+
+// Reading goes on when every addressee has less than half of the ceiling.
+static void mail_relieve(struct shard *shard)
+{
+    for (uint32_t to = 0; to < shard->broker->shard_count; to++)
+        if (shard->postbags[to].bytes_away > shard->turn.limits->mailbox_bytes_max / 2)
+            return;
+    shard->congested = false;
+    client_resume_paused(shard);
+}
+
+void mail_receive(struct shard *shard)
+{
+    struct mail_block *block = mailbox_take(&shard->mailbox);
+    while (block != NULL) {
+        struct mail_block *next = block->next;
+        for (uint32_t at = 0; at < block->used;) {
+            const struct mail_record *record = (const struct mail_record *)(block->bytes + at);
+            at += record->length;
+            handle_record(shard, record, block->sender);
+        }
+        mail_give_back(shard, block);
+        block = next;
+    }
+    mail_take_returned(shard);
+    if (shard->congested)
+        mail_relieve(shard);
+}
+
+void mail_post(struct shard *shard)
+{
+    for (uint32_t to = 0; to < shard->broker->shard_count; to++)
+        postbag_post(shard, to);
+}
+
+static void close_handed_over(const struct mail_block *block)
+{
+    for (uint32_t at = 0; at < block->used;) {
+        const struct mail_record *record = (const struct mail_record *)(block->bytes + at);
+        if (record->kind == MAIL_HANDOVER)
+            (void)close(((const struct mail_connection *)record)->fd); // nobody is left to serve it
+        at += record->length;
+    }
+}
+
+void mail_finish(struct shard *shard)
+{
+    struct mail_block *block = mailbox_take(&shard->mailbox);
+    while (block != NULL) {
+        struct mail_block *next = block->next;
+        close_handed_over(block);
+        free(block);
+        block = next;
+    }
+    while (shard->blocks != NULL) {
+        struct mail_block *next = shard->blocks->next;
+        free(shard->blocks);
+        shard->blocks = next;
+    }
+    mailbox_finish(&shard->mailbox);
+}

@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: MIT
+// hbmqtt, the broker: reads its arguments and configuration, opens its listeners, starts its shards, and
+// waits for a signal to stop.
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "server/mail.h"
+#include "server/shard.h"
+
+#define EXIT_USAGE 2 // a wrong argument or configuration
+
+#define DESCRIPTORS_RESERVED                                                                                 \
+    32u // standard streams, listeners, rings, and room for what is accepted while accepting stops
+#define DESCRIPTORS_PER_SHARD 4u
+
+struct arguments {
+    const char *config_path; // NULL = the defaults
+    uint32_t shard_count;    // 0 = as configured
+    bool debug;
+};
+
+static const char usage[] =
+    "usage: hbmqtt [-c FILE] [-j SHARDS] [-d] [--version] [-h]\n"
+    "\n"
+    "An MQTT broker. Without -c it listens on 0.0.0.0:1883 and lets everybody in.\n"
+    "\n"
+    "  -c, --config-file FILE  read the configuration from FILE (YAML), see hbmqtt.yaml(5)\n"
+    "  -j, --shards N          run N threads; default: one for each processor\n"
+    "  -d, --debug             log every connection and what ended it\n"
+    "      --version           print the version and exit\n"
+    "  -h, --help              print this and exit\n";
+
+static _Noreturn void exit_usage(const char *what, const char *value)
+{
+    fprintf(stderr, "hbmqtt: %s '%s'; see hbmqtt --help\n", what, value);
+    exit(EXIT_USAGE);
+}
+
+static uint32_t parse_shards(const char *text)
+{
+    char *end;
+    errno = 0;
+    unsigned long number = strtoul(text, &end, 10);
+    if (errno != 0 || *end != '\0' || end == text || number < 1 || number > ROUTER_SHARDS_MAX ||
+        text[0] == '-') {
+        fprintf(stderr, "hbmqtt: -j takes a number from 1 to %u, not '%s'\n", ROUTER_SHARDS_MAX, text);
+        exit(EXIT_USAGE);
+    }
+    return (uint32_t)number;
+}
+
+static struct arguments parse_arguments(int argc, char **argv)
+{
+    enum { OPTION_VERSION = 256 };
+    static const struct option options[] = {
+        {"config-file", required_argument, NULL, 'c'},
+        {"config", required_argument, NULL, 'c'},
+        {"shards", required_argument, NULL, 'j'},
+        {"debug", no_argument, NULL, 'd'},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {"help", no_argument, NULL, 'h'},
+        {0},
+    };
+    struct arguments arguments = {0};
+    for (int option; (option = getopt_long(argc, argv, "c:j:dh", options, NULL)) != -1;) {
+        switch (option) {
+        case 'c':
+            arguments.config_path = optarg;
+            break;
+        case 'j':
+            arguments.shard_count = parse_shards(optarg);
+            break;
+        case 'd':
+            arguments.debug = true;
+            break;
+        case OPTION_VERSION:
+            puts("hbmqtt " HBMQTT_VERSION);
+            exit(EXIT_SUCCESS);
+        case 'h':
+            fputs(usage, stdout);
+            exit(EXIT_SUCCESS);
+        default: // getopt has said what is wrong
+            fputs("see hbmqtt --help\n", stderr);
+            exit(EXIT_USAGE);
+        }
+    }
+    if (optind < argc)
+        exit_usage("what is this argument for:", argv[optind]);
+    return arguments;
+}
+
+static void load_config(const struct arguments *arguments, struct config *config)
+{
+    char error[CONFIG_ERROR_BYTES];
+    if (config_load(arguments->config_path, config, error, sizeof error) < 0) {
+        log_error("%s", error);
+        exit(EXIT_USAGE);
+    }
+    for (uint32_t i = 0; i < config->warning_count; i++)
+        log_warning("%s", config->warnings[i]);
+    if (!config->allow_anonymous)
+        log_warning(
+            "auth.allow-anonymous is false and there is no other way to authenticate: nobody can connect");
+}
+
+static uint32_t choose_shards(const struct arguments *arguments, const struct config *config)
+{
+    if (arguments->shard_count > 0)
+        return arguments->shard_count;
+    if (config->shard_count > 0)
+        return config->shard_count;
+    cpu_set_t processors;
+    long count = sched_getaffinity(0, sizeof processors, &processors) == 0 ? CPU_COUNT(&processors)
+                                                                           : sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > (long)ROUTER_SHARDS_MAX ? ROUTER_SHARDS_MAX : (uint32_t)count;
+}
+
+static const char *ring_disable_from_environment(void)
+{
+    const char *names = getenv("HBMQTT_RING_DISABLE");
+    const char *unknown = names == NULL ? NULL : ring_disable_check(names);
+    if (unknown != NULL) {
+        log_error("HBMQTT_RING_DISABLE: there is no feature '%.*s'; see hbmqtt(1) for their names",
+                  (int)strcspn(unknown, ","), unknown);
+        exit(EXIT_USAGE);
+    }
+    return names;
+}
+
+// Raises the limit on open files as far as it goes. Returns how many connections that leaves room for.
+static uint64_t raise_descriptor_limit(uint32_t shard_count)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return UINT64_MAX;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        log_warning("the limit on open files stays as it is: %s", strerror(errno));
+    uint64_t reserved = DESCRIPTORS_RESERVED + (uint64_t)shard_count * DESCRIPTORS_PER_SHARD;
+    return limit.rlim_cur > reserved * 2 ? limit.rlim_cur - reserved : limit.rlim_cur / 2;
+}
+
+static void open_listeners(struct broker *broker)
+{
+    const struct config *config = broker->config;
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *from = &config->listeners[i];
+        struct listener_options options = {.host = from->host,
+                                           .port = from->port,
+                                           .backlog = (int)config->limits.listen_backlog,
+                                           .connections_max = from->connections_max};
+        char error[LISTENER_ERROR_BYTES];
+        if (listener_open(&broker->listeners[i], &options, error) < 0) {
+            log_error("listener '%s': %s", from->name, error);
+            exit(EXIT_USAGE);
+        }
+        broker->listener_count++;
+    }
+}
+
+static void start_shards(struct broker *broker)
+{
+    broker->shards = aligned_alloc(_Alignof(struct shard), broker->shard_count * sizeof(struct shard));
+    if (broker->shards == NULL) {
+        log_error("out of memory for %u shards", broker->shard_count);
+        exit(EXIT_FAILURE);
+    }
+    int failed = 0;
+    for (uint32_t i = 0; i < broker->shard_count && !failed; i++)
+        failed = shard_init(&broker->shards[i], broker, i);
+    for (uint32_t i = 0; i < broker->shard_count && !failed; i++)
+        failed = shard_start(&broker->shards[i]);
+    if (failed) {
+        log_error("cannot start %u shards: %s; choose fewer with -j", broker->shard_count, strerror(-failed));
+        exit(EXIT_FAILURE);
+    }
+}
+
+static void await_shards(struct broker *broker)
+{
+    for (uint32_t i = 0; i < broker->shard_count; i++)
+        while (sem_wait(&broker->reported) < 0 && errno == EINTR)
+            continue;
+}
+
+static void check_started(const struct broker *broker)
+{
+    for (uint32_t i = 0; i < broker->shard_count; i++)
+        if (broker->shards[i].failed != 0) {
+            log_error("%s", broker->shards[i].error);
+            exit(EXIT_FAILURE);
+        }
+}
+
+static void tell_started(const struct broker *broker)
+{
+    char where[512] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < broker->listener_count && used < sizeof where; i++)
+        used += (size_t)snprintf(where + used, sizeof where - used, "%s%s (tcp)", i > 0 ? ", " : "",
+                                 broker->listeners[i].address);
+    char features[RING_FEATURES_BYTES];
+    ring_features(broker->shards[0].ring, features);
+    log_info("hbmqtt " HBMQTT_VERSION " listening on %s, %u shard%s, ring: %s", where, broker->shard_count,
+             broker->shard_count == 1 ? "" : "s", features);
+}
+
+static void await_signal(const sigset_t *signals)
+{
+    int signal = 0;
+    while (sigwait(signals, &signal) != 0)
+        continue;
+    log_info("stopping: %s", signal == SIGINT ? "interrupted" : "terminated");
+}
+
+// First all shards stop reading and post what they have read; then each sends what is queued, and closes.
+static void stop_shards(struct broker *broker)
+{
+    for (uint32_t i = 0; i < broker->shard_count; i++)
+        mail_phase_from_main(&broker->shards[i], SHARD_QUIET);
+    await_shards(broker);
+    for (uint32_t i = 0; i < broker->shard_count; i++)
+        mail_phase_from_main(&broker->shards[i], SHARD_FINISHING);
+    for (uint32_t i = 0; i < broker->shard_count; i++)
+        shard_join(&broker->shards[i]);
+    for (uint32_t i = 0; i < broker->shard_count; i++)
+        shard_finish(&broker->shards[i]);
+    for (uint32_t i = 0; i < broker->listener_count; i++)
+        listener_close(&broker->listeners[i]);
+    free(broker->shards);
+}
+
+int main(int argc, char **argv)
+{
+    static struct config config; // some tens of kilobytes: not for the stack
+    static struct broker broker;
+    struct arguments arguments = parse_arguments(argc, argv);
+    if (arguments.debug)
+        log_set_level(LOG_DEBUG);
+    load_config(&arguments, &config);
+
+    // Blocked before the threads start, so that only await_signal takes them.
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGTERM);
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); // cannot fail with these arguments
+    (void)signal(SIGPIPE, SIG_IGN);                   // a log whose reader has gone must not end the broker
+
+    broker.config = &config;
+    broker.access.allow_anonymous = config.allow_anonymous;
+    broker.shard_count = choose_shards(&arguments, &config);
+    broker.hash_seed = random_entropy();
+    broker.started_ns = clock_monotonic_ns();
+    broker.ring_disable = ring_disable_from_environment();
+    broker.descriptors_max = raise_descriptor_limit(broker.shard_count);
+    (void)sem_init(&broker.reported, 0, 0); // cannot fail with these arguments
+    open_listeners(&broker);
+    start_shards(&broker);
+    await_shards(&broker);
+    check_started(&broker);
+    tell_started(&broker);
+    await_signal(&signals);
+    stop_shards(&broker);
+    (void)sem_destroy(&broker.reported); // nobody waits any more
+    log_info("stopped");
+    return EXIT_SUCCESS;
+}

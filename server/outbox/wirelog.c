@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "server/outbox/wirelog.h"
+
+void wirelog_init(struct wirelog *log, struct segment_pool *pool)
+{
+    *log = (struct wirelog){.pool = pool};
+}
+
+void wirelog_finish(struct wirelog *log)
+{
+    if (log->current != NULL)
+        segment_unref(log->current);
+    log->current = NULL;
+}
+
+static struct span span_without_segment(void)
+{
+    return (struct span){0};
+}
+
+// Room for `length` bytes at the end of the log, with a reference for the caller. A packet larger than a
+// segment gets one of its own, and the current one goes on being filled.
+static struct span wirelog_reserve(struct wirelog *log, uint32_t length)
+{
+    if (length > log->pool->capacity) {
+        struct segment *own = segment_create(length);
+        return own == NULL ? span_without_segment() : (struct span){own, 0, length};
+    }
+    if (log->current == NULL || log->current->capacity - log->current->used < length) {
+        struct segment *next = segment_take(log->pool);
+        if (next == NULL)
+            return span_without_segment();
+        wirelog_finish(log);
+        log->current = next;
+    }
+    return (struct span){segment_ref(log->current), log->current->used, length};
+}
+
+struct span wirelog_publish(struct wirelog *log, struct publication *publication, enum wire_variant variant)
+{
+    struct span *span = &publication->wire[variant];
+    if (span->segment != NULL)
+        return *span;
+    uint8_t version = variant >= WIRE_5 ? MQTT_VERSION_5_0 : MQTT_VERSION_3_1_1;
+    struct packet_publish publish = {
+        .retain = variant == WIRE_3_RETAIN || variant == WIRE_5_RETAIN,
+        .topic = publication->topic,
+        .properties = publication->properties,
+        .payload = publication->payload,
+    };
+    uint32_t head = publish_head_size(&publish, version);
+    *span = wirelog_reserve(log, head + publish.payload.length);
+    if (span->segment == NULL)
+        return *span;
+    struct writer writer = writer_of(span->segment->data + span->offset, span->length);
+    publish_encode_head(&publish, version, &writer);
+    writer_put_bytes(&writer, publish.payload);
+    assert(!writer.overflow && writer.at == writer.end);
+    span->segment->used += span->length;
+    return *span;
+}

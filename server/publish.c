@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "server/publish.h"
+
+#include "server/client.h"
+#include "server/mail.h"
+
+static void publish_to_sessions(struct shard *shard, struct publication *publication, struct matches matches)
+{
+    for (uint32_t i = 0; i < matches.count; i++) {
+        const struct match *match = &matches.list[i];
+        session_deliver(match->owner, &shard->turn, publication, match->options, match->identifier);
+    }
+}
+
+static void publish_retain(struct shard *shard, struct publication *publication, uint32_t from_shard)
+{
+    struct message *message = publication_keep(publication);
+    if (message == NULL || router_retain(shard->router, message, from_shard) == ROUTER_RETAINED_FULL) {
+        counter_add(&shard->counters.publishes_dropped, 1);
+        log_peer("a retained message on '%.*s' is not kept: the limit retained_messages_max or "
+                 "retained_bytes_max is reached",
+                 (int)publication->topic.length, (const char *)publication->topic.data);
+    }
+}
+
+void publish_deliver(struct shard *shard, struct publication *publication, uint32_t from_shard)
+{
+    publish_to_sessions(shard, publication, router_match(shard->router, publication->topic));
+    if (publication->retain) // [MQTT-3.3.1-5, MQTT-3.3.1-12]
+        publish_retain(shard, publication, from_shard);
+}
+
+void publish_route(struct shard *shard, struct publication *publication)
+{
+    struct matches matches = router_match(shard->router, publication->topic);
+    publish_to_sessions(shard, publication, matches);
+    uint32_t shard_count = shard->broker->shard_count;
+    // Every shard keeps a copy of the retained messages, so these go everywhere.
+    for (uint32_t to = 0; shard_count > 1 && to < shard_count; to++)
+        if (to != shard->number && (publication->retain || (matches.shards >> to & 1)))
+            mail_publish(shard, to, publication);
+    if (publication->retain)
+        publish_retain(shard, publication, shard->number);
+}
+
+static struct metrics publish_metrics(struct shard *shard)
+{
+    struct metrics metrics = {0};
+    for (uint32_t i = 0; i < shard->broker->shard_count; i++)
+        metrics_add(&metrics, &shard->broker->shards[i].counters);
+    if (metrics.clients_connected > shard->clients_maximum)
+        shard->clients_maximum = metrics.clients_connected;
+    metrics.clients_maximum = shard->clients_maximum;
+    metrics.uptime_s = (shard->turn.now_ns - shard->broker->started_ns) / NS_PER_S;
+    metrics.wall_s = clock_wall_ns() / NS_PER_S;
+    return metrics;
+}
+
+void publish_sys(struct shard *shard)
+{
+    struct metrics metrics = publish_metrics(shard);
+    char payload[SYS_PAYLOAD_MAX];
+    uint32_t index = 0;
+    for (const char *topic; (topic = metrics_sys_topic(&metrics, &index, payload)) != NULL;) {
+        struct publication publication = {
+            .topic = bytes_of(topic),
+            .payload = bytes_of(payload),
+            .stamp_ns = shard_stamp(shard),
+            .retain = true,
+        };
+        publish_route(shard, &publication);
+        publication_finish(&publication);
+    }
+}
+
+void publish_acknowledge(struct shard *shard)
+{
+    struct acknowledgement acknowledgement;
+    while (store_next_released(&shard->store, &acknowledgement)) {
+        struct client *client = client_find(shard, acknowledgement.client);
+        if (client == NULL || client->link.state != LINK_OPEN)
+            continue; // a client that comes back sends its PUBLISH or PUBREL again
+        link_put(&client->link, &shard->turn,
+                 &(struct packet){
+                     .type = acknowledgement.packet_type,
+                     .ack = {.packet_id = acknowledgement.packet_id, .reason = acknowledgement.reason}});
+    }
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// From one publication to everybody who is to get it: the sessions of this shard, the other shards, the
+// retained messages.
+#ifndef PUBLISH_H
+#define PUBLISH_H
+
+#include "server/shard.h"
+
+// Routes what was published here. The publication is the caller's to finish.
+void publish_route(struct shard *shard, struct publication *publication);
+
+// Routes what another shard sent: to the sessions here and, if retained, into this shard's copy of the
+// retained messages.
+void publish_deliver(struct shard *shard, struct publication *publication, uint32_t from_shard);
+
+// Publishes a round of $SYS topics; on shard 0.
+void publish_sys(struct shard *shard);
+
+// Hands out the acknowledgements that the store has released.
+void publish_acknowledge(struct shard *shard);
+
+#endif

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// The door of server/session/: the protocol state machine of a client.
+//
+// A link is one connection; a session is what belongs to a client id and, unless it is clean, outlives its
+// connections: what was sent and not acknowledged, what waits, and the QoS 2 identifiers received.
+// [MQTT-4.1.0-1] Its subscriptions are the router's.
+//
+// How a message leaves, in this order, so that order is kept:
+//
+//     retained replays -> queue -> in-flight window (QoS 1, 2) -> outbox of the link
+//                                  QoS 0 --------------------->
+//
+// The ceilings and what happens there: inflight_max: later messages wait in the queue; queued_messages_max,
+// queued_bytes_max: the newest message is dropped and counted; outbox_bytes_max: QoS 0 is dropped and
+// counted, QoS 1 and 2 wait in the queue.
+#ifndef SESSION_SESSION_H
+#define SESSION_SESSION_H
+
+#include "server/session/inbox.h"
+#include "server/session/link.h"
+#include "server/session/queue.h"
+#include "server/session/turn.h"
+
+struct subscriber;
+struct replay;
+
+struct session {
+    struct hash_node by_client_id;
+    struct link *link;      // NULL while the client is absent
+    struct replay *replays; // retained messages still to be sent, oldest subscription first
+    struct inflight outgoing;
+    struct queue queue;
+    struct packet_id_set *incoming; // QoS 2 received and not released; NULL when there is none
+    struct subscriber
+        *subscriber;  // the router's; NULL before the first subscription. The shard's to make and destroy
+    uint64_t dropped; // messages refused by the ceilings while the client was absent
+    bool clean;       // ends with its connection [MQTT-3.1.2-6]
+    uint16_t client_id_length;
+    uint8_t client_id[];
+};
+
+static inline struct bytes session_client_id(const struct session *session)
+{
+    return (struct bytes){session->client_id, session->client_id_length};
+}
+
+// A session without link. Its client id is copied.
+struct session *session_create(struct bytes client_id, bool clean);
+// It must be detached and without subscriber; `turn` for the counters. NULL accepted.
+void session_destroy(struct session *session, struct turn *turn);
+
+// Gives a session to a link that is about to open, and takes it away again.
+void session_attach(struct session *session, struct link *link);
+void session_detach(struct session *session);
+
+// After CONNACK of a session that was present: sends again what was not acknowledged, in order [MQTT-4.4.0-1,
+// MQTT-4.6.0-1], then what waited.
+void session_resume(struct session *session, struct turn *turn);
+
+// One publication for one subscription: sends, queues or drops it.
+void session_deliver(struct session *session, struct turn *turn, struct publication *publication,
+                     struct subscription_options options, uint32_t identifier);
+
+// The retained messages that a new subscription matched, as collected by the router: takes the array and its
+// references.
+struct retained_batch {
+    struct message **messages;
+    uint32_t count;
+    struct subscription_options options;
+    uint32_t identifier;
+};
+void session_take_replay(struct session *session, struct turn *turn, struct retained_batch batch);
+
+// Sends what waits as far as window and outbox allow: after acknowledgements, and when the outbox was
+// emptied.
+void session_pump(struct session *session, struct turn *turn);
+
+// True if there is something that session_pump could send later.
+bool session_waiting(const struct session *session);
+
+// PUBACK, PUBREC or PUBCOMP from the client.
+void session_acknowledged(struct session *session, struct turn *turn, uint8_t packet_type,
+                          const struct packet_ack *ack);
+
+// QoS 2 towards the broker. Begin returns true if the identifier is new and the message is to be routed,
+// false for a repetition that is only acknowledged [MQTT-4.3.3-2]; release is PUBREL, for any identifier.
+bool session_receive_begin(struct session *session, uint16_t packet_id);
+void session_receive_release(struct session *session, uint16_t packet_id);
+
+// The sessions of a shard by client id.
+struct session_registry {
+    struct hash_table by_client_id;
+    uint64_t hash_seed;
+};
+void session_registry_init(struct session_registry *registry, uint64_t hash_seed);
+void session_registry_finish(struct session_registry *registry); // must be empty
+struct session *session_registry_find(const struct session_registry *registry, struct bytes client_id);
+void session_registry_add(struct session_registry *registry, struct session *session);
+void session_registry_remove(struct session_registry *registry, struct session *session);
+struct session *session_registry_any(const struct session_registry *registry); // NULL when empty
+
+#endif

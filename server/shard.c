@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: MIT
+#include "server/shard.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "server/client.h"
+#include "server/mail.h"
+#include "server/publish.h"
+#include "server/subscribe.h"
+
+#define RING_ENTRIES      4096u
+#define ACCEPT_AGAIN_MS   100u  // between two looks at whether there are descriptors again
+#define CONGESTED_WAIT_MS 1u    // between two looks at whether mail has been worked off
+#define LOG_SEGMENTS_IDLE 64u   // 4 MiB: a few turns' worth of wire log
+#define CHUNKS_IDLE       1024u // 4 MiB
+#define CACHE_TOPICS      16384u
+#define CACHE_MATCHES     65536u
+
+uint32_t broker_place(const struct broker *broker, struct bytes client_id)
+{
+    return (uint32_t)(hash_bytes(client_id.data, client_id.length, broker->hash_seed) % broker->shard_count);
+}
+
+uint64_t shard_stamp(struct shard *shard)
+{
+    uint64_t now_ns = shard->turn.now_ns;
+    shard->stamp_ns = now_ns > shard->stamp_ns ? now_ns : shard->stamp_ns + 1;
+    return shard->stamp_ns;
+}
+
+// Accepting.
+
+static bool descriptors_left(const struct shard *shard)
+{
+    return atomic_load_explicit(&shard->broker->connections, memory_order_relaxed) <
+           shard->broker->descriptors_max;
+}
+
+void shard_accept(struct shard *shard)
+{
+    if (shard->phase != SHARD_SERVING || timer_armed(&shard->accept_again))
+        return;
+    for (uint32_t i = 0; i < shard->broker->listener_count; i++) {
+        struct acceptor *acceptor = &shard->acceptors[i];
+        if (acceptor->operation.kind == RING_IDLE)
+            ring_accept(shard->ring, &acceptor->operation, acceptor->listener->fd);
+    }
+}
+
+static void shard_stop_accepting(struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->broker->listener_count; i++)
+        ring_cancel(shard->ring, &shard->acceptors[i].operation);
+}
+
+static void shard_pause_accepting(struct shard *shard, const char *cause)
+{
+    if (!timer_armed(&shard->accept_again))
+        log_peer(
+            "accepting pauses: %s; raise the limit on open files (ulimit -n, LimitNOFILE=) to serve more",
+            cause);
+    timer_arm(&shard->timers, &shard->accept_again, shard->turn.now_ns + ACCEPT_AGAIN_MS * NS_PER_MS);
+    shard_stop_accepting(shard);
+}
+
+static void shard_accepted(struct shard *shard, const struct ring_event *event)
+{
+    struct acceptor *acceptor = container_of(event->operation, struct acceptor, operation);
+    if (event->result >= 0)
+        client_accepted(shard, acceptor->listener, event->result);
+    else if (event->result != -ECANCELED)
+        shard_pause_accepting(shard, strerror(-event->result));
+    if (!descriptors_left(shard))
+        shard_pause_accepting(shard, "descriptors run short");
+    else if (event->final)
+        shard_accept(shard);
+}
+
+// The turn.
+
+static void shard_handle_event(struct shard *shard, const struct ring_event *event)
+{
+    switch ((enum owner)event->operation->owner) {
+    case OWNER_ACCEPTOR:
+        shard_accepted(shard, event);
+        break;
+    case OWNER_CLIENT_RECEIVE:
+        client_received(shard, event);
+        break;
+    case OWNER_CLIENT_SEND:
+        client_sent(shard, event);
+        break;
+    case OWNER_MAILBOX: // it only ended the sleep
+        break;
+    }
+}
+
+static void shard_publish_sys(struct shard *shard)
+{
+    uint64_t interval_ns = shard->broker->config->sys_interval_s * NS_PER_S;
+    publish_sys(shard);
+    timer_arm(&shard->timers, &shard->sys, shard->turn.now_ns + interval_ns);
+}
+
+static void shard_expire_timers(struct shard *shard)
+{
+    struct timer *timer;
+    while ((timer = timer_queue_expire(&shard->timers, shard->turn.now_ns)) != NULL) {
+        switch ((enum timer_kind)timer->kind) {
+        case TIMER_CLIENT:
+            client_timer_expired(shard, timer);
+            break;
+        case TIMER_ACCEPT_AGAIN:
+            if (descriptors_left(shard))
+                shard_accept(shard);
+            else
+                timer_arm(&shard->timers, timer, shard->turn.now_ns + ACCEPT_AGAIN_MS * NS_PER_MS);
+            break;
+        case TIMER_SYS:
+            shard_publish_sys(shard);
+            break;
+        }
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+// How long this turn may sleep: until the next deadline, and not at all when mail has come meanwhile.
+static uint64_t shard_sleep_ns(struct shard *shard, uint64_t stalled_ns)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    uint64_t deadline_ns = earlier(timer_queue_deadline(&shard->timers), stalled_ns);
+    if (shard->phase == SHARD_FINISHING)
+        deadline_ns = earlier(deadline_ns, shard->finish_deadline_ns);
+    if (shard->congested)
+        deadline_ns = earlier(deadline_ns, now_ns + CONGESTED_WAIT_MS * NS_PER_MS);
+    if (!mailbox_sleep(&shard->mailbox) || deadline_ns <= now_ns)
+        return 0;
+    return deadline_ns == TIMER_NEVER ? RING_WAIT_FOREVER : deadline_ns - now_ns;
+}
+
+static int shard_wait(struct shard *shard, uint64_t stalled_ns)
+{
+    int failed = ring_wait(shard->ring, shard_sleep_ns(shard, stalled_ns));
+    mailbox_awake(&shard->mailbox);
+    shard->turn.now_ns = clock_monotonic_ns();
+    return failed;
+}
+
+static void shard_count(struct shard *shard)
+{
+    struct ring_counters ring = ring_counters(shard->ring);
+    counter_set(&shard->counters.ring_enters, ring.enters);
+    counter_set(&shard->counters.ring_submissions, ring.submissions);
+    counter_set(&shard->counters.ring_starved, ring.starved);
+    counter_set(&shard->counters.subscriptions, router_subscriptions_total(shard->router));
+    if (shard->number == 0) // every shard holds a copy of all of them
+        counter_set(&shard->counters.retained_messages, router_retained_count(shard->router));
+}
+
+static bool acceptors_idle(const struct shard *shard)
+{
+    for (uint32_t i = 0; i < shard->broker->listener_count; i++)
+        if (shard->acceptors[i].operation.kind != RING_IDLE)
+            return false;
+    return true;
+}
+
+// Stopping: see mail.c for the phases.
+static void shard_advance_phase(struct shard *shard, enum shard_phase before)
+{
+    if (shard->phase == SHARD_QUIET && before == SHARD_SERVING) {
+        timer_cancel(&shard->timers, &shard->sys);
+        shard_stop_accepting(shard);
+        sem_post(&shard->broker->reported); // what was read is posted: this is the end of its turn
+    }
+    if (shard->phase != SHARD_FINISHING)
+        return;
+    if (shard->client_count == 0)
+        ring_cancel(shard->ring, &shard->wake);
+    shard->done = shard->client_count == 0 && acceptors_idle(shard) && shard->wake.kind == RING_IDLE;
+}
+
+// One turn, in the order in which data flows.
+static int shard_turn(struct shard *shard)
+{
+    int failed = shard_wait(shard, client_detach_stalled(shard));
+    if (failed)
+        return failed;
+    enum shard_phase before = shard->phase;
+    struct ring_event event;
+    while (ring_next(shard->ring, &event)) // bytes -> packets -> effects -> outboxes
+        shard_handle_event(shard, &event);
+    mail_receive(shard);
+    shard_expire_timers(shard);
+    publish_acknowledge(shard);
+    mail_post(shard);
+    client_flush_dirty(shard);
+    client_reap(shard);
+    shard_count(shard);
+    shard_advance_phase(shard, before);
+    return 0;
+}
+
+// Start and end.
+
+static int shard_create_ring(struct shard *shard)
+{
+    const struct limits *limits = shard->turn.limits;
+    struct ring_options options = {
+        .entries = RING_ENTRIES,
+        .buffer_count = (uint32_t)limits->receive_buffers,
+        .buffer_bytes = (uint32_t)limits->receive_buffer_bytes,
+        .disable = shard->broker->ring_disable,
+    };
+    char error[RING_ERROR_BYTES];
+    int failed = ring_create(&options, &shard->ring, error);
+    if (failed)
+        (void)snprintf(shard->error, sizeof shard->error, "%s", error); // cut if ever too long
+    return failed;
+}
+
+static void shard_create_router(struct shard *shard)
+{
+    const struct limits *limits = shard->turn.limits;
+    struct router_options options = {
+        .hash_seed = shard->broker->hash_seed,
+        .cache_topics_max = CACHE_TOPICS,
+        .cache_matches_max = CACHE_MATCHES,
+        .retained_messages_max = limits->retained_messages_max,
+        .retained_bytes_max = limits->retained_bytes_max,
+    };
+    shard->router = router_create(&options);
+}
+
+static int shard_open(struct shard *shard)
+{
+    int failed = shard_create_ring(shard);
+    if (failed)
+        return failed;
+    shard_create_router(shard);
+    shard->wake.owner = OWNER_MAILBOX;
+    ring_watch(shard->ring, &shard->wake, shard->mailbox.wake_fd);
+    shard->turn.now_ns = clock_monotonic_ns();
+    shard->accept_again.kind = TIMER_ACCEPT_AGAIN;
+    shard->sys.kind = TIMER_SYS;
+    if (shard->number == 0 && shard->broker->config->sys_interval_s > 0)
+        shard_publish_sys(shard);
+    for (uint32_t i = 0; i < shard->broker->listener_count; i++)
+        shard->acceptors[i] = (struct acceptor){.operation = {.owner = OWNER_ACCEPTOR},
+                                                .listener = &shard->broker->listeners[i]};
+    shard_accept(shard);
+    return 0;
+}
+
+static void *shard_run(void *argument)
+{
+    struct shard *shard = argument;
+    shard->failed = shard_open(shard);
+    sem_post(&shard->broker->reported);
+    while (shard->failed == 0 && !shard->done)
+        shard->failed = shard_turn(shard);
+    if (shard->failed != 0 && shard->ring != NULL) {
+        log_error("shard %u: io_uring failed while running: %s; the broker ends", shard->number,
+                  strerror(-shard->failed));
+        abort(); // its clients cannot be served, and whoever watches the process starts it again
+    }
+    return NULL;
+}
+
+int shard_init(struct shard *shard, struct broker *broker, uint32_t number)
+{
+    *shard = (struct shard){.broker = broker, .number = number};
+    struct list *lists[] = {&shard->serving, &shard->closing, &shard->dead,
+                            &shard->sending, &shard->paused,  &shard->turn.dirty};
+    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+        list_init(lists[i]);
+    random_seed(&shard->random, broker->hash_seed + number);
+    timer_queue_init(&shard->timers);
+    segment_pool_init(&shard->log_segments, SEGMENT_LOG_BYTES, LOG_SEGMENTS_IDLE);
+    segment_pool_init(&shard->chunks, SEGMENT_CHUNK_BYTES, CHUNKS_IDLE);
+    wirelog_init(&shard->wirelog, &shard->log_segments);
+    session_registry_init(&shard->sessions, broker->hash_seed);
+    store_init(&shard->store);
+    hash_table_init(&shard->pending);
+    shard->turn.limits = &broker->config->limits;
+    shard->turn.wirelog = &shard->wirelog;
+    shard->turn.counters = &shard->counters;
+    return mailbox_init(&shard->mailbox);
+}
+
+int shard_start(struct shard *shard)
+{
+    return -pthread_create(&shard->thread, NULL, shard_run, shard);
+}
+
+static void shard_end_sessions(struct shard *shard)
+{
+    struct session *session;
+    while ((session = session_registry_any(&shard->sessions)) != NULL)
+        client_end_session(shard, session);
+    session_registry_finish(&shard->sessions);
+}
+
+static void shard_drop_open_mail(struct shard *shard)
+{
+    for (uint32_t to = 0; to < shard->broker->shard_count; to++)
+        free(shard->postbags[to].open);
+}
+
+void shard_join(struct shard *shard)
+{
+    (void)pthread_join(shard->thread, NULL); // it was started, once
+}
+
+void shard_finish(struct shard *shard)
+{
+    subscribe_abandon_pending(shard);
+    shard_end_sessions(shard);
+    shard_drop_open_mail(shard);
+    router_destroy(shard->router);
+    wirelog_finish(&shard->wirelog);
+    segment_pool_finish(&shard->log_segments);
+    segment_pool_finish(&shard->chunks);
+    store_finish(&shard->store);
+    timer_queue_finish(&shard->timers);
+    ring_destroy(shard->ring);
+    free(shard->slots);
+    free(shard->slots_free);
+    mail_finish(shard);
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// A shard: one thread with its own ring, connections, sessions, timers and topic tree. Nothing in it is
+// shared but its mailbox and its counters. What all shards have in common, and do not change while they run,
+// is the broker.
+#ifndef SHARD_H
+#define SHARD_H
+
+#include <pthread.h>
+#include <semaphore.h>
+
+#include "server/access/access.h"
+#include "server/base/base.h"
+#include "server/config/config.h"
+#include "server/mailbox.h"
+#include "server/metrics/metrics.h"
+#include "server/outbox/outbox.h"
+#include "server/ring/ring.h"
+#include "server/router/router.h"
+#include "server/session/session.h"
+#include "server/store/store.h"
+#include "server/transport/transport.h"
+
+#define SHARD_ERROR_BYTES 512u
+
+struct client;
+struct shard;
+
+struct broker {
+    const struct config *config;
+    struct access access;
+    struct listener listeners[CONFIG_LISTENERS_MAX];
+    uint32_t listener_count;
+    struct shard *shards;
+    uint32_t shard_count;
+    uint64_t hash_seed;           // places client ids on shards, and seeds every hash table
+    uint64_t started_ns;          // monotonic
+    uint64_t descriptors_max;     // connections that the limit on open files leaves room for
+    const char *ring_disable;     // features not to use, or NULL
+    _Atomic uint64_t connections; // open, on all shards
+    _Atomic uint64_t sessions;    // on all shards
+    sem_t reported;               // posted by each shard when it has started, and when it has stopped reading
+};
+
+// Who embeds an operation of the ring, told by its `owner`.
+enum owner { OWNER_ACCEPTOR, OWNER_CLIENT_RECEIVE, OWNER_CLIENT_SEND, OWNER_MAILBOX };
+
+enum timer_kind { TIMER_CLIENT, TIMER_ACCEPT_AGAIN, TIMER_SYS };
+
+// One listener as this shard accepts from it.
+struct acceptor {
+    struct ring_operation operation;
+    struct listener *listener;
+};
+
+// Mail for one other shard that is being written in this turn.
+struct postbag {
+    struct mail_block *open; // NULL while empty
+    uint64_t bytes_away;     // posted and not given back
+};
+
+// Connections by an id that is never used twice: an index into the slots and how often that slot was used.
+struct client_slot {
+    struct client *client;
+    uint32_t generation;
+};
+
+enum shard_phase {
+    SHARD_SERVING,
+    SHARD_QUIET,     // stopping: neither accepts nor reads any more; mail still moves
+    SHARD_FINISHING, // sends what is queued and closes
+};
+
+struct shard {
+    struct broker *broker;
+    uint32_t number;
+    pthread_t thread;
+    struct mailbox mailbox;
+    struct counters counters;
+
+    struct ring *ring;
+    struct ring_operation wake;
+    struct acceptor acceptors[CONFIG_LISTENERS_MAX];
+    struct timer accept_again; // armed while accepting pauses for want of descriptors
+
+    struct turn turn;
+    struct timer_queue timers;
+    struct segment_pool log_segments;
+    struct segment_pool chunks;
+    struct wirelog wirelog;
+    struct router *router;
+    struct session_registry sessions;
+    struct store store;
+
+    struct client_slot *slots;
+    uint32_t slot_count;
+    uint32_t *slots_free; // a stack of indexes
+    uint32_t slots_free_count;
+    uint32_t client_count;
+    struct list serving; // clients in CLIENT_SERVING and CLIENT_MOVING
+    struct list closing; // clients past that
+    struct list dead;    // clients whose operations have all come back, to be freed at the end of the turn
+    struct list sending; // clients whose send is with the kernel, the longest first
+    struct list paused;  // clients that are not read from until other shards have caught up
+
+    struct postbag postbags[ROUTER_SHARDS_MAX];
+    struct mail_block *blocks; // idle, of MAIL_BLOCK_BYTES
+    bool congested;            // some shard has mailbox_bytes_max of our mail
+    struct hash_table pending; // subscriptions that wait for the other shards
+    uint64_t pending_token;
+
+    struct random random; // for client ids of the broker's choice
+    uint64_t stamp_ns;    // of the last publication: strictly rising
+    struct timer sys;
+    uint64_t clients_maximum;
+    enum shard_phase phase;
+    uint64_t finish_deadline_ns;
+    bool done;
+    int failed; // why it could not start, or stopped: -errno
+    char error[SHARD_ERROR_BYTES];
+};
+
+// Makes a shard ready for mail: all of them must be before one is started. Returns 0 or -errno.
+WARN_UNUSED int shard_init(struct shard *shard, struct broker *broker, uint32_t number);
+
+// Starts the thread, which posts broker->reported once it serves, or has failed (see `failed` and `error`).
+// Returns 0 or -errno.
+WARN_UNUSED int shard_start(struct shard *shard);
+
+// Waits for the thread to end; and, when all of them have ended, frees what it left.
+void shard_join(struct shard *shard);
+void shard_finish(struct shard *shard);
+
+// The shard on which a client id lives.
+uint32_t broker_place(const struct broker *broker, struct bytes client_id);
+
+// A time stamp for a publication: the time of the turn, made strictly rising so that stamps order what one
+// shard published.
+uint64_t shard_stamp(struct shard *shard);
+
+// (Re)starts accepting where it rests and connections and descriptors allow it.
+void shard_accept(struct shard *shard);
+
+#endif

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+#include "server/store/store.h"
+
+#include <stdlib.h>
+
+#define WAITING_FIRST 256u
+
+void store_init(struct store *store)
+{
+    *store = (struct store){0};
+}
+
+void store_finish(struct store *store)
+{
+    free(store->waiting);
+    *store = (struct store){0};
+}
+
+// One turn asks for at most as many as packets fit into what it received, so the ring stays as small as that.
+static void store_grow(struct store *store)
+{
+    uint32_t capacity = store->capacity ? store->capacity * 2 : WAITING_FIRST;
+    struct acknowledgement *larger = memory_require(capacity * sizeof *larger);
+    uint32_t count = store->tail - store->head;
+    for (uint32_t i = 0; i < count; i++)
+        larger[i] = store->waiting[(store->head + i) & (store->capacity - 1)];
+    free(store->waiting);
+    *store = (struct store){.waiting = larger, .capacity = capacity, .tail = count};
+}
+
+void store_commit(struct store *store, struct acknowledgement acknowledgement)
+{
+    if (store->tail - store->head == store->capacity)
+        store_grow(store);
+    store->waiting[store->tail++ & (store->capacity - 1)] = acknowledgement;
+}
+
+bool store_next_released(struct store *store, struct acknowledgement *ret_acknowledgement)
+{
+    if (store->head == store->tail)
+        return false;
+    *ret_acknowledgement = store->waiting[store->head++ & (store->capacity - 1)];
+    return true;
+}

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: MIT
+#include "server/subscribe.h"
+
+#include <stdlib.h>
+
+#include "server/client.h"
+#include "server/mail.h"
+
+#define SUBACK_FAILURE 0x80u // [MQTT-3.9.3-2]
+
+// A SUBSCRIBE whose SUBACK waits. It keeps the raw entries of the packet, for the retained messages that
+// follow the SUBACK.
+struct pending_subscription {
+    struct hash_node by_token;
+    uint64_t client;         // id
+    uint32_t shards_missing; // that have not answered yet
+    uint16_t packet_id;
+    uint32_t code_count;
+    uint32_t entries_length;
+    uint8_t bytes[]; // the codes, then the entries
+};
+
+static struct bytes pending_codes(const struct pending_subscription *pending)
+{
+    return (struct bytes){pending->bytes, pending->code_count};
+}
+
+static struct bytes pending_entries(const struct pending_subscription *pending)
+{
+    return (struct bytes){pending->bytes + pending->code_count, pending->entries_length};
+}
+
+// Returns the code for the SUBACK.
+static uint8_t subscribe_one(struct shard *shard, struct session *session, struct bytes filter,
+                             struct subscription_options options)
+{
+    const struct limits *limits = shard->turn.limits;
+    if (topic_levels(filter) > limits->topic_levels_max)
+        return SUBACK_FAILURE;
+    if (session->subscriber == NULL)
+        session->subscriber = router_subscriber_create(shard->router, session);
+    if (router_subscription_count(session->subscriber) >= limits->session_subscriptions_max)
+        return SUBACK_FAILURE;
+    enum router_change change = router_subscribe(shard->router, session->subscriber, filter, options, 0);
+    if (change == ROUTER_FIRST)
+        mail_interest(shard, filter, true);
+    return options.qos; // [MQTT-3.8.4-5]
+}
+
+static uint32_t count_entries(struct bytes entries)
+{
+    uint32_t count = 0;
+    struct bytes filter;
+    struct subscription_options options;
+    while (subscribe_next(&entries, &filter, &options))
+        count++;
+    return count;
+}
+
+static struct pending_subscription *pending_create(const struct client *client,
+                                                   const struct packet_subscribe *subscribe)
+{
+    uint32_t code_count = count_entries(subscribe->entries);
+    struct pending_subscription *pending =
+        memory_require(sizeof *pending + code_count + subscribe->entries.length);
+    pending->client = client->id;
+    pending->packet_id = subscribe->packet_id;
+    pending->code_count = code_count;
+    pending->entries_length = subscribe->entries.length;
+    memcpy(pending->bytes + code_count, subscribe->entries.data, subscribe->entries.length);
+    return pending;
+}
+
+// A new subscription gets what is retained, on this connection only and marked as such. [MQTT-3.3.1-6,
+// MQTT-3.3.1-8]
+static void subscribe_replay(struct shard *shard, struct session *session,
+                             const struct pending_subscription *pending)
+{
+    struct bytes entries = pending_entries(pending);
+    struct bytes filter;
+    struct subscription_options options;
+    for (uint32_t i = 0; subscribe_next(&entries, &filter, &options); i++) {
+        if (pending->bytes[i] == SUBACK_FAILURE)
+            continue;
+        struct retained_batch batch = {.options = options};
+        batch.count = router_retained_collect(shard->router, filter, &batch.messages);
+        if (batch.count > 0)
+            session_take_replay(session, &shard->turn, batch);
+    }
+}
+
+static void subscribe_end(struct shard *shard, struct pending_subscription *pending)
+{
+    struct client *client = client_find(shard, pending->client);
+    if (client != NULL && client->link.state == LINK_OPEN) {
+        struct packet suback = {.type = PACKET_SUBACK,
+                                .suback = {.packet_id = pending->packet_id, .codes = pending_codes(pending)}};
+        link_put(&client->link, &shard->turn, &suback);
+        subscribe_replay(shard, client->link.session, pending);
+    }
+    free(pending);
+}
+
+void subscribe_begin(struct shard *shard, struct client *client, const struct packet_subscribe *subscribe)
+{
+    struct pending_subscription *pending = pending_create(client, subscribe);
+    struct bytes entries = subscribe->entries;
+    struct bytes filter;
+    struct subscription_options options;
+    for (uint32_t i = 0; subscribe_next(&entries, &filter, &options);
+         i++) // in order [MQTT-3.8.4-4, MQTT-3.9.3-1]
+        pending->bytes[i] = subscribe_one(shard, client->link.session, filter, options);
+    pending->shards_missing = shard->broker->shard_count - 1;
+    if (pending->shards_missing == 0) {
+        subscribe_end(shard, pending);
+        return;
+    }
+    // Asked also when no filter was the first of its kind: the other shards may not have noted that one yet.
+    hash_table_insert(&shard->pending, &pending->by_token, ++shard->pending_token);
+    mail_note(shard, shard->pending_token);
+}
+
+void subscribe_noted(struct shard *shard, uint64_t token)
+{
+    struct hash_node *node = hash_table_find(&shard->pending, token);
+    assert(node != NULL);
+    struct pending_subscription *pending = container_of(node, struct pending_subscription, by_token);
+    if (--pending->shards_missing > 0)
+        return;
+    hash_table_remove(&shard->pending, node);
+    subscribe_end(shard, pending);
+}
+
+static enum router_change unsubscribe_one(struct shard *shard, struct session *session, struct bytes filter)
+{
+    enum router_change change = router_unsubscribe(shard->router, session->subscriber, filter);
+    if (change == ROUTER_LAST &&
+        shard->phase == SHARD_SERVING) // a broker that stops leaves its sessions to nobody
+        mail_interest(shard, filter, false);
+    return change;
+}
+
+void unsubscribe(struct shard *shard, struct client *client, const struct packet_subscribe *unsubscribe)
+{
+    struct session *session = client->link.session;
+    struct bytes entries = unsubscribe->entries;
+    struct bytes filter;
+    while (session->subscriber != NULL && unsubscribe_next(&entries, &filter))
+        (void)unsubscribe_one(shard, session,
+                              filter); // 3.x does not tell whether it was there [MQTT-3.10.4-5]
+    link_put(&client->link, &shard->turn,
+             &(struct packet){.type = PACKET_UNSUBACK, .suback = {.packet_id = unsubscribe->packet_id}});
+}
+
+void unsubscribe_all(struct shard *shard, struct session *session)
+{
+    if (session->subscriber == NULL)
+        return;
+    static _Thread_local uint8_t filter[TOPIC_BYTES_MAX];
+    uint32_t length;
+    while ((length = router_subscription_filter(session->subscriber, filter)) > 0)
+        (void)unsubscribe_one(shard, session,
+                              (struct bytes){filter, length}); // it is there: the router named it
+    router_subscriber_destroy(shard->router, session->subscriber);
+    session->subscriber = NULL;
+}
+
+void subscribe_abandon_pending(struct shard *shard)
+{
+    struct hash_node *node;
+    while ((node = hash_table_next(&shard->pending, NULL)) != NULL) {
+        hash_table_remove(&shard->pending, node);
+        free(container_of(node, struct pending_subscription, by_token));
+    }
+    hash_table_finish(&shard->pending);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+// SUBSCRIBE and UNSUBSCRIBE carried out: the topic tree here, the interest told to the other shards, the
+// answer when they all know.
+//
+//     SUBSCRIBE -> router, INTEREST to the others, NOTE -> (every shard: NOTED) -> SUBACK, retained messages
+//
+// so a message published after the SUBACK was seen is never missed, wherever it is published. With one shard
+// there is nobody to wait for.
+#ifndef SUBSCRIBE_H
+#define SUBSCRIBE_H
+
+#include "server/shard.h"
+
+void subscribe_begin(struct shard *shard, struct client *client, const struct packet_subscribe *subscribe);
+
+// Another shard has noted everything up to the subscription `token`.
+void subscribe_noted(struct shard *shard, uint64_t token);
+
+void unsubscribe(struct shard *shard, struct client *client, const struct packet_subscribe *unsubscribe);
+
+// Removes all subscriptions of a session that ends.
+void unsubscribe_all(struct shard *shard, struct session *session);
+
+// Forgets the subscriptions that still wait: the shard ends.
+void subscribe_abandon_pending(struct shard *shard);
+
+#endif

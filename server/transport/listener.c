@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+#include "server/transport/listener.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+void address_text(const struct sockaddr_storage *address, char ret_text[ADDRESS_TEXT_BYTES])
+{
+    char host[64];
+    char port[8];
+    socklen_t length =
+        address->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+    if (getnameinfo((const struct sockaddr *)address, length, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+        (void)snprintf(ret_text, ADDRESS_TEXT_BYTES, "unknown"); // fits
+        return;
+    }
+    bool v6 = address->ss_family == AF_INET6;
+    (void)snprintf(ret_text, ADDRESS_TEXT_BYTES, "%s%s%s:%s", v6 ? "[" : "", host, v6 ? "]" : "",
+                   port); // 75 at most
+}
+
+static int listener_fail(int error, const struct listener_options *options, const char *what, char *ret_error)
+{
+    const char *advice = error == EADDRINUSE
+                             ? "; another process listens there: stop it or choose another bind"
+                         : error == EACCES ? "; ports below 1024 need the capability CAP_NET_BIND_SERVICE"
+                         : error == EADDRNOTAVAIL ? "; no interface of this machine has that address"
+                                                  : "";
+    bool v6 = strchr(options->host, ':') != NULL;
+    (void)snprintf(ret_error, LISTENER_ERROR_BYTES, "cannot %s %s%s%s:%u: %s%s", what, v6 ? "[" : "",
+                   options->host[0] ? options->host : "*", v6 ? "]" : "", options->port, strerror(error),
+                   advice); // cut if ever too long
+    return -error;
+}
+
+static int listener_resolve(const struct listener_options *options, struct addrinfo **ret_addresses,
+                            char *ret_error)
+{
+    char port[8];
+    (void)snprintf(port, sizeof port, "%u", options->port); // fits
+    struct addrinfo hints = {
+        .ai_flags = AI_PASSIVE | AI_NUMERICSERV, .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
+    int failed = getaddrinfo(options->host[0] ? options->host : NULL, port, &hints, ret_addresses);
+    if (failed == 0)
+        return 0;
+    (void)snprintf(ret_error, LISTENER_ERROR_BYTES,
+                   "cannot listen on '%s': the name has no address (%s); correct its bind", options->host,
+                   gai_strerror(failed)); // cut if ever too long
+    return -EADDRNOTAVAIL;
+}
+
+// Returns a listening socket or -errno.
+static int listener_socket(const struct addrinfo *address, int backlog)
+{
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -errno;
+    int on = 1;
+    int off = 0;
+    // Both are conveniences: an address that lingers from the last run, and IPv4 through an IPv6 socket.
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->ai_family == AF_INET6)
+        (void)setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    if (bind(fd, address->ai_addr, address->ai_addrlen) == 0 && listen(fd, backlog) == 0)
+        return fd;
+    int error = errno;
+    (void)close(fd); // nothing was written to it
+    return -error;
+}
+
+// An IPv6 socket on all addresses serves IPv4 as well, so where no host is named it is tried first.
+static const struct addrinfo *address_best(const struct addrinfo *first, bool any_host)
+{
+    for (const struct addrinfo *at = first; any_host && at != NULL; at = at->ai_next)
+        if (at->ai_family == AF_INET6)
+            return at;
+    return first;
+}
+
+int listener_open(struct listener *listener, const struct listener_options *options, char *ret_error)
+{
+    struct addrinfo *addresses;
+    int failed = listener_resolve(options, &addresses, ret_error);
+    if (failed)
+        return failed;
+    const struct addrinfo *best = address_best(addresses, options->host[0] == '\0');
+    int fd = listener_socket(best, options->backlog);
+    if (fd == -EAFNOSUPPORT && best != addresses)
+        fd = listener_socket(addresses, options->backlog); // a machine without IPv6
+    freeaddrinfo(addresses);
+    if (fd < 0)
+        return listener_fail(-fd, options, "listen on", ret_error);
+    struct sockaddr_storage bound;
+    socklen_t length = sizeof bound;
+    if (getsockname(fd, (struct sockaddr *)&bound, &length) < 0) {
+        int error = errno;
+        (void)close(fd); // nothing was written to it
+        return listener_fail(error, options, "learn the address of", ret_error);
+    }
+    listener->fd = fd;
+    listener->connections_max = options->connections_max;
+    atomic_init(&listener->connections, 0);
+    address_text(&bound, listener->address);
+    return 0;
+}
+
+void listener_close(struct listener *listener)
+{
+    (void)close(listener->fd); // nothing was written to it
+    listener->fd = -1;
+}

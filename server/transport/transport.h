@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: MIT
+// The door of server/transport/: where connections come from, and one connection.
+#ifndef TRANSPORT_TRANSPORT_H
+#define TRANSPORT_TRANSPORT_H
+
+#include "server/transport/connection.h"
+#include "server/transport/listener.h"
+
+#endif
