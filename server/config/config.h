@@ -25,7 +25,7 @@
 #define CONFIG_LISTENERS_MAX  64u      // a further one is refused
 #define CONFIG_NAME_BYTES     64u      // of a listener
 #define CONFIG_HOST_BYTES     256u
-#define CONFIG_SHARDS_MAX     256u
+#define CONFIG_SHARDS_MAX     64u
 #define CONFIG_WARNINGS_MAX   16u // the last of them counts what did not find room
 #define CONFIG_WARNING_BYTES  256u
 #define CONFIG_PORT           1883u // where `bind` names none

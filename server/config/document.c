@@ -225,7 +225,7 @@ static int pair_read_known(struct document *document, yaml_node_t *map, const ya
     if (status == 0 && key == NULL)
         status = key_fail_unknown(document, keys, key_node);
     place_leave(document, before);
-    if (status != 0)
+    if (key == NULL)
         return status;
     before = place_enter(document, key_node, key->name);
     status = key->read(document, yaml_document_get_node(&document->yaml, pair->value), key->facts, target);

@@ -228,14 +228,9 @@ static int read_allow_anonymous(struct document *document, yaml_node_t *value, c
     struct config *config = target;
     bool allow;
     int status = document_read_bool(document, value, &allow);
-    if (status != 0)
-        return status;
-    config->allow_anonymous = config->allow_anonymous && allow; // said in two places, the stricter one holds
-    if (!allow)
-        warn(document, config,
-             "%s is false and this version knows no other way in: every client will be refused",
-             document->path);
-    return 0;
+    if (status == 0) // said in two places, the stricter one holds
+        config->allow_anonymous = config->allow_anonymous && allow;
+    return status;
 }
 
 static int read_sys_interval(struct document *document, yaml_node_t *value, const void *facts, void *target)

@@ -46,5 +46,5 @@ uint32_t spelling_distance(const char *a, const char *b)
         }
     }
     uint32_t distance = rows[a_length % 3][b_length];
-    return distance > SPELLING_NEAR_MAX || distance * 2 > b_length ? far : distance;
+    return distance > SPELLING_NEAR_MAX || distance > b_length / 2 ? far : distance;
 }

@@ -97,11 +97,10 @@ static void test_default_entry_gives_the_others_their_defaults(void)
 
 static void test_default_entry_with_bind_listens(void)
 {
-    struct config config =
-        good("listeners:\n  other: {bind: 'localhost:1'}\n  default: {bind: 127.0.0.1:0}\n");
+    struct config config = good("listeners:\n  other:\n    bind: :1\n  default: {bind: 127.0.0.1:0}\n");
     CU_ASSERT_EQUAL(config.listener_count, 2);
     expect_listener(&config, 0, "default", "127.0.0.1", 0);
-    expect_listener(&config, 1, "other", "localhost", 1);
+    expect_listener(&config, 1, "other", "", 1);
     config =
         good("listeners:\n  default: {bind: 127.0.0.1:0}\n  other: {}\n  third:\n"); // free ports do not meet
     CU_ASSERT_EQUAL(config.listener_count, 3);
@@ -173,8 +172,6 @@ static void test_harmless_keys_of_the_original_are_warnings(void)
          "f:4: listeners.default.certfile is not supported by this version and has no effect"},
         {"topic-check:\n  enabled: false\n  acl: {anonymous: [a]}\n",
          "f:1: topic-check is not supported by this version and, not being enabled, has no effect"},
-        {"auth:\n  allow-anonymous: false\n", "f:2: auth.allow-anonymous is false and this version knows no "
-                                              "other way in: every client will be refused"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct config config = good(cases[i].text);
@@ -208,102 +205,99 @@ static void test_plugins_that_are_part_of_the_broker_are_taken(void)
     CU_ASSERT_EQUAL(config.warning_count, 0);
 }
 
+static const struct {
+    const char *text;
+    const char *error;
+} faults[] = {
+    // not known
+    {"\nsys_intervall: 1\n", "f:2: unknown key 'sys_intervall'; did you mean 'sys_interval'?"},
+    {"sys_itnerval: 1\n", "f:1: unknown key 'sys_itnerval'; did you mean 'sys_interval'?"},
+    {"colour: red\n", "f:1: unknown key 'colour'"},
+    {"listeners:\n  default:\n    port: 1883\n", "f:3: unknown key 'port' in listeners.default"},
+    {"listeners: {x: {binds: 1}}\n", "f:1: unknown key 'binds' in listeners.x; did you mean 'bind'?"},
+    {"auth:\n  allow: true\n", "f:2: unknown key 'allow' in auth"},
+    {"limits: {\n inflight: 1}\n", "f:2: unknown key 'inflight' in limits"},
+    {"<<: 1\n", "f:1: unknown key '<<'"},
+    {"\"a\\e[2Jb\": 1\n", "f:1: unknown key 'a?[2Jb'"},
+    // twice, or not a key
+    {"shards: 1\nauth:\nshards: 2\n", "f:3: key 'shards' is given a second time (first in line 1)"},
+    {"sys_interval: 1\nsys-interval: 2\n",
+     "f:2: key 'sys-interval' is given a second time (first in line 1)"},
+    {"listeners: {a: {bind: 1}, a: {bind: 2}}\n", "f:1: key 'a' is given a second time (first in line 1)"},
+    {"[a]: 1\n", "f:1: expected a key, seen a list"},
+    // types and ranges
+    {"- a\n", "f:1: file: expected a map, seen a list"},
+    {"text\n", "f:1: file: expected a map, seen 'text'"},
+    {"sys_interval: often\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen 'often'"},
+    {"sys_interval: -1\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen '-1'"},
+    {"sys_interval: 1.5\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen '1.5'"},
+    {"sys_interval: '5'\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen '5'"},
+    {"sys_interval: 010\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen '010'"},
+    {"sys_interval: 1_\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen '1_'"},
+    {"sys_interval:\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen nothing"},
+    {"sys_interval: [1]\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen a list"},
+    {"shards: 99999999999999999999\n",
+     "f:1: shards: expected a whole number from 0 to 64, seen '99999999999999999999'"},
+    {"auth:\n  allow-anonymous: maybe\n", "f:2: auth.allow-anonymous: expected true or false, seen 'maybe'"},
+    {"auth: yes\n", "f:1: auth: expected a map, seen 'yes'"},
+    {"limits: {inflight_max: 32769}\n",
+     "f:1: limits.inflight_max: expected a whole number from 1 to 32768, seen '32769'"},
+    {"limits:\n  connections_max: 0\n",
+     "f:2: limits.connections_max: expected a whole number from 1 to 10000000, seen '0'"},
+    {"limits: {receive_buffers: 100}\n", "f:1: limits.receive_buffers: expected a power of two, seen '100'"},
+    {"plugins: x\n", "f:1: plugins: expected a list, seen 'x'"},
+    {"plugins:\n - [x]\n", "f:2: plugins: expected the name of a plugin, seen a list"},
+    // listeners
+    {"listeners:\n", "f:1: listeners: expected at least one listener with a bind"},
+    {"listeners: {default: {type: tcp}}\n", "f:1: listeners: expected at least one listener with a bind"},
+    {"listeners: {x: {}}\n", "f:1: listener 'x' has no bind"},
+    {"listeners:\n  x:\n    type: ws\n    bind: 8080\n",
+     "f:3: listener 'x': type 'ws' is not supported by this version"},
+    {"listeners:\n  default:\n    type: ws\n  x: {bind: 1}\n",
+     "f:3: listener 'x': type 'ws' is not supported by this version"},
+    {"listeners: {x: {bind: 1, type: []}}\n", "f:1: listeners.x.type: expected tcp, seen a list"},
+    {"listeners:\n  x: {bind: a:b}\n", "f:2: listeners.x.bind: expected a port from 0 to 65535, seen 'a:b'"},
+    {"listeners:\n  x: {bind: {}}\n", "f:2: listeners.x.bind: expected host:port, seen a map"},
+    {"listeners:\n  default: {bind: 1}\n  x: {max-connections: 3}\n",
+     "f:3: listener 'x' would listen on the same address as 'default' (line 2); give it a bind of its "
+     "own"},
+    {"listeners: {x: {bind: 1, max-connections: many}}\n",
+     "f:1: listeners.x.max-connections: expected a whole number from -1 to 10000000, seen 'many'"},
+    // what must not be ignored
+    {"listeners:\n  x:\n    bind: 1\n    ssl: on\n",
+     "f:4: listener 'x': ssl is not supported by this version"},
+    {"listeners:\n  default: {ssl: yes}\n  x: {bind: 1}\n",
+     "f:2: listener 'x': ssl is not supported by this version"},
+    {"listeners: {x: {bind: 1, ssl: perhaps}}\n",
+     "f:1: listeners.x.ssl: expected true or false, seen 'perhaps'"},
+    {"auth:\n  password-file: x\n", "f:2: auth.password-file is not supported by this version"},
+    {"auth:\n  plugins:\n  - auth_anonymous\n  - auth_file\n",
+     "f:4: plugin 'auth_file' is not supported by this version"},
+    {"plugins:\n  my.Plugin: {}\n", "f:2: plugin 'my.Plugin' is not supported by this version"},
+    {"topic-check:\n  enabled: true\n",
+     "f:1: topic-check is not supported by this version; remove it or write enabled: false"},
+    {"topic_check: {acl: {a: [b]}}\n",
+     "f:1: topic-check is not supported by this version; remove it or write enabled: false"},
+    // not YAML
+    {"a: [\n", "f:2: not valid YAML: did not find expected node content while parsing a flow node "
+               "(text that begins with [ { * & ! or % needs quotes)"},
+    {"listeners:\n  x:\n    bind: [::1]:1883\n",
+     "f:3: not valid YAML: did not find expected node content while parsing a flow node "
+     "(text that begins with [ { * & ! or % needs quotes)"},
+    {"a: 1\nb: \xff\n", "f:2: not valid YAML: invalid leading UTF-8 octet "
+                        "(text that begins with [ { * & ! or % needs quotes)"},
+    {"shards: 1\n---\nshards: 2\n", "f:3: a second YAML document begins here; the file must hold one"},
+};
+
 static void test_faults_name_file_line_key_and_what_was_expected(void)
 {
-    static const struct {
-        const char *text;
-        const char *error;
-    } cases[] = {
-        // not known
-        {"\nsys_intervall: 1\n", "f:2: unknown key 'sys_intervall'; did you mean 'sys_interval'?"},
-        {"sys_itnerval: 1\n", "f:1: unknown key 'sys_itnerval'; did you mean 'sys_interval'?"},
-        {"colour: red\n", "f:1: unknown key 'colour'"},
-        {"listeners:\n  default:\n    port: 1883\n", "f:3: unknown key 'port' in listeners.default"},
-        {"listeners: {x: {binds: 1}}\n", "f:1: unknown key 'binds' in listeners.x; did you mean 'bind'?"},
-        {"auth:\n  allow: true\n", "f:2: unknown key 'allow' in auth"},
-        {"limits: {\n inflight: 1}\n", "f:2: unknown key 'inflight' in limits"},
-        {"<<: 1\n", "f:1: unknown key '<<'"},
-        {"\"a\\e[2Jb\": 1\n", "f:1: unknown key 'a?[2Jb'"},
-        // twice, or not a key
-        {"shards: 1\nauth:\nshards: 2\n", "f:3: key 'shards' is given a second time (first in line 1)"},
-        {"sys_interval: 1\nsys-interval: 2\n",
-         "f:2: key 'sys-interval' is given a second time (first in line 1)"},
-        {"listeners: {a: {bind: 1}, a: {bind: 2}}\n",
-         "f:1: key 'a' is given a second time (first in line 1)"},
-        {"[a]: 1\n", "f:1: expected a key, seen a list"},
-        // types and ranges
-        {"- a\n", "f:1: file: expected a map, seen a list"},
-        {"text\n", "f:1: file: expected a map, seen 'text'"},
-        {"sys_interval: often\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen 'often'"},
-        {"sys_interval: -1\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen '-1'"},
-        {"sys_interval: 1.5\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen '1.5'"},
-        {"sys_interval: '5'\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen '5'"},
-        {"sys_interval: 010\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen '010'"},
-        {"sys_interval: 1_\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen '1_'"},
-        {"sys_interval:\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen nothing"},
-        {"sys_interval: [1]\n", "f:1: sys_interval: expected a whole number from 0 to 86400, seen a list"},
-        {"shards: 99999999999999999999\n",
-         "f:1: shards: expected a whole number from 0 to 256, seen '99999999999999999999'"},
-        {"auth:\n  allow-anonymous: maybe\n",
-         "f:2: auth.allow-anonymous: expected true or false, seen 'maybe'"},
-        {"auth: yes\n", "f:1: auth: expected a map, seen 'yes'"},
-        {"limits: {inflight_max: 32769}\n",
-         "f:1: limits.inflight_max: expected a whole number from 1 to 32768, seen '32769'"},
-        {"limits:\n  connections_max: 0\n",
-         "f:2: limits.connections_max: expected a whole number from 1 to 10000000, seen '0'"},
-        {"limits: {receive_buffers: 100}\n",
-         "f:1: limits.receive_buffers: expected a power of two, seen '100'"},
-        {"plugins: x\n", "f:1: plugins: expected a list, seen 'x'"},
-        {"plugins:\n - [x]\n", "f:2: plugins: expected the name of a plugin, seen a list"},
-        // listeners
-        {"listeners:\n", "f:1: listeners: expected at least one listener with a bind"},
-        {"listeners: {default: {type: tcp}}\n", "f:1: listeners: expected at least one listener with a bind"},
-        {"listeners: {x: {}}\n", "f:1: listener 'x' has no bind"},
-        {"listeners:\n  x:\n    type: ws\n    bind: 8080\n",
-         "f:3: listener 'x': type 'ws' is not supported by this version"},
-        {"listeners:\n  default:\n    type: ws\n  x: {bind: 1}\n",
-         "f:3: listener 'x': type 'ws' is not supported by this version"},
-        {"listeners: {x: {bind: 1, type: []}}\n", "f:1: listeners.x.type: expected tcp, seen a list"},
-        {"listeners:\n  x: {bind: a:b}\n",
-         "f:2: listeners.x.bind: expected a port from 0 to 65535, seen 'a:b'"},
-        {"listeners:\n  x: {bind: {}}\n", "f:2: listeners.x.bind: expected host:port, seen a map"},
-        {"listeners:\n  default: {bind: 1}\n  x: {max-connections: 3}\n",
-         "f:3: listener 'x' would listen on the same address as 'default' (line 2); give it a bind of its "
-         "own"},
-        {"listeners: {x: {bind: 1, max-connections: many}}\n",
-         "f:1: listeners.x.max-connections: expected a whole number from -1 to 10000000, seen 'many'"},
-        // what must not be ignored
-        {"listeners:\n  x:\n    bind: 1\n    ssl: on\n",
-         "f:4: listener 'x': ssl is not supported by this version"},
-        {"listeners:\n  default: {ssl: yes}\n  x: {bind: 1}\n",
-         "f:2: listener 'x': ssl is not supported by this version"},
-        {"listeners: {x: {bind: 1, ssl: perhaps}}\n",
-         "f:1: listeners.x.ssl: expected true or false, seen 'perhaps'"},
-        {"auth:\n  password-file: x\n", "f:2: auth.password-file is not supported by this version"},
-        {"auth:\n  plugins:\n  - auth_anonymous\n  - auth_file\n",
-         "f:4: plugin 'auth_file' is not supported by this version"},
-        {"plugins:\n  my.Plugin: {}\n", "f:2: plugin 'my.Plugin' is not supported by this version"},
-        {"topic-check:\n  enabled: true\n",
-         "f:1: topic-check is not supported by this version; remove it or write enabled: false"},
-        {"topic_check: {acl: {a: [b]}}\n",
-         "f:1: topic-check is not supported by this version; remove it or write enabled: false"},
-        // not YAML
-        {"a: [\n", "f:2: not valid YAML: did not find expected node content while parsing a flow node "
-                   "(text that begins with [ { * & ! or % needs quotes)"},
-        {"listeners:\n  x:\n    bind: [::1]:1883\n",
-         "f:3: not valid YAML: did not find expected node content while parsing a flow node "
-         "(text that begins with [ { * & ! or % needs quotes)"},
-        {"a: 1\nb: \xff\n", "f:2: not valid YAML: invalid leading UTF-8 octet "
-                            "(text that begins with [ { * & ! or % needs quotes)"},
-        {"shards: 1\n---\nshards: 2\n", "f:3: a second YAML document begins here; the file must hold one"},
-    };
-    for (size_t i = 0; i < COUNT(cases); i++) {
+    for (size_t i = 0; i < COUNT(faults); i++) {
         char error[CONFIG_ERROR_BYTES];
         struct config config;
         memset(&config, 0x5a, sizeof(config));
         struct config before = config;
-        CU_ASSERT_EQUAL(parse(cases[i].text, &config, error), -EINVAL);
-        expect_text(cases[i].error, error);
+        CU_ASSERT_EQUAL(parse(faults[i].text, &config, error), -EINVAL);
+        expect_text(faults[i].error, error);
         CU_ASSERT_EQUAL(memcmp(&config, &before, sizeof(config)), 0);
     }
 }
