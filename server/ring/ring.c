@@ -120,6 +120,7 @@ static void ring_operation_begin(struct ring *ring, struct ring_operation *opera
     ring->operations++;
 }
 
+// While some starve, a receive takes one buffer and queues again, so that nobody takes all there are.
 static void ring_prepare_receive(const struct ring *ring, struct io_uring_sqe *submission, int fd)
 {
     if (!ring_has(ring, RING_BUFFER_RING)) {
@@ -129,7 +130,7 @@ static void ring_prepare_receive(const struct ring *ring, struct io_uring_sqe *s
     io_uring_prep_recv(submission, fd, NULL, 0, 0);
     io_uring_sqe_set_flags(submission, IOSQE_BUFFER_SELECT);
     submission->buf_group = RING_BUFFER_GROUP;
-    if (ring_has(ring, RING_MULTISHOT_RECEIVE))
+    if (ring_has(ring, RING_MULTISHOT_RECEIVE) && list_empty(&ring->starved))
         submission->ioprio |= IORING_RECV_MULTISHOT;
 }
 
@@ -263,6 +264,8 @@ static void ring_operation_go_on(struct ring *ring, struct ring_operation *opera
 {
     if (operation->cancelled)
         list_append(&ring->ended, &operation->waiting);
+    else if (operation->kind == RING_RECEIVE && !list_empty(&ring->starved))
+        list_append(&ring->starved, &operation->waiting); // others wait longer
     else
         ring_arm(ring, operation);
 }
