@@ -51,7 +51,6 @@ struct client *client_find(struct shard *shard, uint64_t id);
 // Events of the ring and of the clock.
 void client_accepted(struct shard *shard, struct listener *listener, int fd);
 void client_received(struct shard *shard, const struct ring_event *event);
-void client_sent(struct shard *shard, const struct ring_event *event);
 void client_timer_expired(struct shard *shard, struct timer *timer);
 
 // Ends the protocol side now (the will goes out, the session is left or ends) and the connection after its
@@ -67,16 +66,24 @@ void client_quiet_all(struct shard *shard);
 // Starts to read again from clients that were paused.
 void client_resume_paused(struct shard *shard);
 
-// One send for each connection with something to send and none under way.
-void client_flush_dirty(struct shard *shard);
+// Ends the connection now, whatever it still had to send.
+void client_abandon(struct shard *shard, struct client *client);
 
-// Copies out what stalled connections pin. Returns when to look again, or TIMER_NEVER.
-uint64_t client_detach_stalled(struct shard *shard);
+// To be called when an operation of the client has come back: an abandoned one is freed at the end of the
+// turn.
+void client_settle(struct shard *shard, struct client *client);
+
+// Arms the timer for the end of the keep-alive. It is not moved with every packet: when it expires, it looks
+// at when the last one came.
+void client_watch_silence(struct shard *shard, struct client *client);
+
+// The address of its peer, in `text`, for a line of the log.
+const char *client_name(const struct client *client, char text[ADDRESS_TEXT_BYTES]);
+
+// Frees a client without touching its descriptor.
+void client_free(struct shard *shard, struct client *client);
 
 // Frees the clients whose operations have come back.
 void client_reap(struct shard *shard);
-
-// Ends a session that no link uses: its subscriptions, its place in the registry, itself.
-void client_end_session(struct shard *shard, struct session *session);
 
 #endif

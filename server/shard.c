@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/attach.h"
 #include "server/client.h"
+#include "server/flush.h"
 #include "server/mail.h"
 #include "server/publish.h"
 #include "server/subscribe.h"
@@ -90,7 +92,7 @@ static void shard_handle_event(struct shard *shard, const struct ring_event *eve
         client_received(shard, event);
         break;
     case OWNER_CLIENT_SEND:
-        client_sent(shard, event);
+        flush_sent(shard, event);
         break;
     case OWNER_MAILBOX: // it only ended the sleep
         break;
@@ -189,7 +191,7 @@ static void shard_advance_phase(struct shard *shard, enum shard_phase before)
 // One turn, in the order in which data flows.
 static int shard_turn(struct shard *shard)
 {
-    int failed = shard_wait(shard, client_detach_stalled(shard));
+    int failed = shard_wait(shard, flush_detach_stalled(shard));
     if (failed)
         return failed;
     enum shard_phase before = shard->phase;
@@ -200,7 +202,7 @@ static int shard_turn(struct shard *shard)
     shard_expire_timers(shard);
     publish_acknowledge(shard);
     mail_post(shard);
-    client_flush_dirty(shard);
+    flush_dirty(shard);
     client_reap(shard);
     shard_count(shard);
     shard_advance_phase(shard, before);
@@ -303,7 +305,7 @@ static void shard_end_sessions(struct shard *shard)
 {
     struct session *session;
     while ((session = session_registry_any(&shard->sessions)) != NULL)
-        client_end_session(shard, session);
+        attach_end_session(shard, session);
     session_registry_finish(&shard->sessions);
 }
 

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TAKEN_BATCH 32u
+#define TAKEN_BATCH      32u
+#define DEFERRED_PORTION 20u  // the kernel's own
+#define TURN_GATHERED    512u // completions that are enough for a turn
 
 void ring_queue_init(struct ring_queue *queue, const struct io_uring *uring, bool ext_arg)
 {
@@ -133,12 +135,28 @@ static uint32_t ring_queue_ready(const struct ring_queue *queue)
     return queue->spilled_end - queue->spilled_first + io_uring_cq_ready(&queue->uring);
 }
 
+// A kernel that defers works out only some completions in each call. More are asked for as long as a call
+// brings a full portion: deep turns are worth more than the calls cost.
+static void ring_queue_gather(struct ring_queue *queue)
+{
+    uint32_t ready = ring_queue_ready(queue);
+    uint32_t portion = ready;
+    while (portion >= DEFERRED_PORTION && ready < TURN_GATHERED) {
+        if (ring_queue_enter(queue, 0, IORING_ENTER_GETEVENTS, NULL) < 0)
+            return; // the next wait tells, if it lasts
+        portion = ring_queue_ready(queue) - ready;
+        ready += portion;
+    }
+}
+
 int ring_queue_wait(struct ring_queue *queue, uint64_t timeout_ns)
 {
     ring_queue_give_back(queue);
     int result = timeout_ns == 0 || ring_queue_ready(queue) > 0
                      ? ring_queue_enter(queue, 0, IORING_ENTER_GETEVENTS, NULL)
                      : ring_queue_sleep(queue, timeout_ns);
+    if (result >= 0 && (queue->uring.flags & IORING_SETUP_DEFER_TASKRUN))
+        ring_queue_gather(queue);
     queue->turn_left = ring_queue_ready(queue);
     return result >= 0 || ring_queue_error_ordinary(result) ? 0 : result;
 }

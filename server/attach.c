@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+#include "server/attach.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "server/client.h"
+#include "server/mail.h"
+#include "server/subscribe.h"
+
+#define GENERATED_ID_BYTES 32u
+
+void attach_end_session(struct shard *shard, struct session *session)
+{
+    unsubscribe_all(shard, session);
+    session_registry_remove(&shard->sessions, session);
+    session_destroy(session, &shard->turn);
+    atomic_fetch_sub(&shard->broker->sessions, 1);
+    counter_subtract(&shard->counters.sessions, 1);
+}
+
+// The session for an accepted CONNECT: the one that is there, or a new one; NULL at the ceiling.
+// [MQTT-3.1.2-4, MQTT-3.1.2-6]
+static struct session *attach_session(struct shard *shard, struct bytes client_id, bool clean,
+                                      bool *ret_present)
+{
+    struct session *session = session_registry_find(&shard->sessions, client_id);
+    if (session != NULL && session->link != NULL)
+        client_close(shard, container_of(session->link, struct client, link),
+                     REASON_SESSION_TAKEN_OVER);                  // [MQTT-3.1.4-2]
+    session = session_registry_find(&shard->sessions, client_id); // a clean one ended with its link
+    if (session != NULL && clean) {
+        attach_end_session(shard, session);
+        session = NULL;
+    }
+    *ret_present = session != NULL;
+    if (session != NULL)
+        return session;
+    if (atomic_fetch_add(&shard->broker->sessions, 1) >= shard->turn.limits->sessions_max) {
+        atomic_fetch_sub(&shard->broker->sessions, 1);
+        return NULL;
+    }
+    session = session_create(client_id, clean);
+    session_registry_add(&shard->sessions, session);
+    counter_add(&shard->counters.sessions, 1);
+    return session;
+}
+
+static bool attach_keep_will(struct client *client, const struct packet_connect *connect)
+{
+    if (!connect->has_will)
+        return true;
+    struct publication publication = {
+        .topic = connect->will.topic,
+        .payload = connect->will.payload,
+        .qos = connect->will.qos,
+        .retain = connect->will.retain,
+    };
+    client->link.will = message_create(&publication);
+    return client->link.will != NULL;
+}
+
+static void attach_tell_missed(struct session *session)
+{
+    if (session->dropped > 0)
+        log_peer("client '%.*s' is back: %" PRIu64 " messages were dropped while it was away (limits "
+                 "queued_messages_max, queued_bytes_max)",
+                 (int)session->client_id_length, (const char *)session->client_id, session->dropped);
+    session->dropped = 0;
+}
+
+static void attach_open(struct shard *shard, struct client *client, struct bytes client_id,
+                        const struct packet_connect *connect)
+{
+    struct link *link = &client->link;
+    bool present;
+    struct session *session = attach_session(shard, client_id, connect->clean, &present);
+    if (session == NULL || !attach_keep_will(client, connect)) {
+        if (session != NULL && !present)
+            attach_end_session(shard, session);
+        link_refuse(link, &shard->turn, connect->version, REASON_SERVER_UNAVAILABLE);
+        client_close(shard, client, REASON_SERVER_UNAVAILABLE);
+        return;
+    }
+    session_attach(session, link);
+    link_accept(link, &shard->turn, present);
+    counter_add(&shard->counters.clients_connected, 1);
+    client_watch_silence(shard, client);
+    attach_tell_missed(session);
+    session_resume(session, &shard->turn);
+}
+
+// A client that leaves the choice of its id to the broker gets one that lives on this shard. [MQTT-3.1.3-6]
+static struct bytes attach_generate_id(struct shard *shard, char text[GENERATED_ID_BYTES])
+{
+    struct bytes id;
+    do {
+        (void)snprintf(text, GENERATED_ID_BYTES, "hbmqtt-%016" PRIx64, random_next(&shard->random)); // fits
+        id = bytes_of(text);
+    } while (broker_place(shard->broker, id) != shard->number ||
+             session_registry_find(&shard->sessions, id) != NULL);
+    return id;
+}
+
+// Keeps what another shard is to read: the CONNECT frame that was given out last, and everything behind it.
+static void attach_move(struct shard *shard, struct client *client, const struct frame *frame)
+{
+    uint32_t left = inbox_left(&client->link.inbox);
+    struct segment *moving = segment_create(frame->size + left);
+    if (moving == NULL) {
+        client_close(shard, client, REASON_QUOTA_EXCEEDED);
+        return;
+    }
+    const uint8_t *connect = frame->body.data + frame->body.length - frame->size;
+    struct writer writer = writer_of(moving->data, moving->capacity);
+    writer_put_bytes(&writer, (struct bytes){connect, frame->size});
+    inbox_copy_left(&client->link.inbox, &writer);
+    moving->used = frame->size + left;
+    client->moving = moving;
+    client->state = CLIENT_MOVING;
+    connection_pause(&client->connection, shard->ring);
+}
+
+void attach_connect(struct shard *shard, struct client *client, const struct frame *frame,
+                    const struct packet_connect *connect)
+{
+    char generated[GENERATED_ID_BYTES];
+    struct bytes client_id = connect->client_id;
+    if (client_id.length == 0)
+        client_id = attach_generate_id(shard, generated);
+    if (broker_place(shard->broker, client_id) != shard->number)
+        attach_move(shard, client, frame);
+    else
+        attach_open(shard, client, client_id, connect);
+}
+
+// More bytes came before the receive ended.
+void attach_move_more(struct shard *shard, struct client *client, struct bytes received)
+{
+    struct segment *longer = segment_create(client->moving->used + received.length);
+    if (longer == NULL) {
+        client_abandon(shard, client);
+        return;
+    }
+    memcpy(longer->data, client->moving->data, client->moving->used);
+    memcpy(longer->data + client->moving->used, received.data, received.length);
+    longer->used = client->moving->used + received.length;
+    segment_unref(client->moving);
+    client->moving = longer;
+}
+
+// The receive came back: the descriptor goes where the client id lives, with nothing in the kernel's hands.
+void attach_hand_over(struct shard *shard, struct client *client)
+{
+    struct frame frame;
+    struct packet packet;
+    struct bytes moving = {client->moving->data, client->moving->used};
+    enum frame_status status = frame_read(moving, UINT32_MAX, &frame);
+    assert(status == FRAME_READY);
+    uint8_t reason = packet_decode(&frame, 0, &packet);
+    assert(reason == REASON_SUCCESS);
+    mail_handover(shard, broker_place(shard->broker, packet.connect.client_id),
+                  &(struct client_arrival){.fd = client->connection.fd,
+                                           .listener = client->listener,
+                                           .received = moving,
+                                           .authenticated = true});
+    client_free(shard, client);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+#include "server/flush.h"
+
+#include <inttypes.h>
+
+#include "server/client.h"
+
+static void flush_send(struct shard *shard, struct client *client)
+{
+    struct iovec spans[RING_SPANS_MAX];
+    uint32_t count = outbox_gather(&client->link.outbox, spans, RING_SPANS_MAX);
+    connection_send(&client->connection, shard->ring, spans, count);
+    client->send_since_ns = shard->turn.now_ns;
+    list_append(&shard->sending, &client->sending);
+}
+
+static void flush_tell_dropped(struct shard *shard, struct client *client)
+{
+    struct link *link = &client->link;
+    if (link->dropped < client->told_dropped || link->session == NULL)
+        return;
+    if (client->told_dropped == 1)
+        counter_add(&shard->counters.slow_consumers, 1);
+    client->told_dropped = link->dropped * 2; // ever less often, for as long as it goes on
+    char peer[ADDRESS_TEXT_BYTES];
+    log_peer("client '%.*s' at %s does not keep up: %" PRIu64
+             " messages dropped on this connection so far (limits "
+             "outbox_bytes_max, queued_messages_max, queued_bytes_max)",
+             (int)link->session->client_id_length, (const char *)link->session->client_id,
+             client_name(client, peer), link->dropped);
+}
+
+static void flush_client(struct shard *shard, struct client *client)
+{
+    struct outbox *outbox = &client->link.outbox;
+    if (outbox->failed && client->state != CLIENT_ABANDONED) {
+        log_peer("out of memory for what a client is to receive; its connection is closed");
+        client_close(shard, client, REASON_QUOTA_EXCEEDED);
+        client_abandon(shard, client);
+        return;
+    }
+    flush_tell_dropped(shard, client);
+    if (client->state > CLIENT_FLUSHING || outbox_sending(outbox))
+        return;
+    if (!outbox_empty(outbox)) {
+        flush_send(shard, client);
+        return;
+    }
+    if (client->state == CLIENT_FLUSHING) {
+        client->state = CLIENT_LINGERING;
+        timer_arm(&shard->timers, &client->timer, shard->turn.now_ns + CLIENT_LINGER_MS * NS_PER_MS);
+        connection_end_sending(&client->connection);
+        if (client->connection.receive.kind == RING_IDLE)
+            connection_receive(&client->connection, shard->ring); // to see the peer's end
+    }
+}
+
+void flush_dirty(struct shard *shard)
+{
+    struct list *node;
+    while ((node = list_take_first(&shard->turn.dirty)) != NULL)
+        flush_client(shard, container_of(node, struct client, link.dirty));
+}
+
+void flush_sent(struct shard *shard, const struct ring_event *event)
+{
+    struct client *client = container_of(event->operation, struct client, connection.send);
+    struct link *link = &client->link;
+    list_remove(&client->sending);
+    outbox_sent(&link->outbox, event->result > 0 ? (uint32_t)event->result : 0);
+    if (client->state == CLIENT_ABANDONED) {
+        client_settle(shard, client);
+        return;
+    }
+    if (event->result < 0) {
+        client_close(shard, client, REASON_UNSPECIFIED_ERROR);
+        client_abandon(shard, client);
+        return;
+    }
+    counter_add(&shard->counters.bytes_sent, (uint64_t)event->result);
+    if (link->session != NULL && session_waiting(link->session))
+        session_pump(link->session, &shard->turn);
+    if (!outbox_empty(&link->outbox) || client->state == CLIENT_FLUSHING)
+        link_touch(link, &shard->turn);
+}
+
+uint64_t flush_detach_stalled(struct shard *shard)
+{
+    struct list *node;
+    while ((node = list_first(&shard->sending)) != NULL) {
+        struct client *client = container_of(node, struct client, sending);
+        uint64_t stalled_ns = client->send_since_ns + FLUSH_STALL_MS * NS_PER_MS;
+        if (stalled_ns > shard->turn.now_ns)
+            return stalled_ns;
+        outbox_detach(&client->link.outbox);
+        client->send_since_ns = shard->turn.now_ns;
+        list_remove(node);
+        list_append(&shard->sending, node);
+    }
+    return TIMER_NEVER;
+}
