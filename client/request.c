@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+#include "client/request.h"
+
+#include "proto/proto.h"
+
+#define TEXT_BYTES_MAX   65535u // a length field of two bytes
+#define INFLIGHT_MAX_MAX 16384u // leaves half of the identifiers' window for holes
+
+static int request_fault(struct error *ret_error, const char *what, const char *why)
+{
+    return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "%s %s", what, why);
+}
+
+// Views `text`, "" for NULL, if MQTT allows it as a text field. [MQTT-1.5.3-1, MQTT-4.7.3-3]
+static int view_text(const char *what, const char *text, struct bytes *ret_bytes, struct error *ret_error)
+{
+    if (text == NULL)
+        text = "";
+    if (strlen(text) > TEXT_BYTES_MAX)
+        return request_fault(ret_error, what, "is longer than 65535 bytes");
+    struct bytes bytes = bytes_of(text);
+    if (!utf8_valid(bytes))
+        return request_fault(ret_error, what, "is not valid UTF-8");
+    *ret_bytes = bytes;
+    return 0;
+}
+
+static int view_topic(const char *what, const char *text, struct bytes *ret_topic, struct error *ret_error)
+{
+    int status = view_text(what, text, ret_topic, ret_error);
+    if (status != 0)
+        return status;
+    if (ret_topic->length == 0)
+        return request_fault(ret_error, what, "is empty"); // [MQTT-4.7.3-1]
+    if (!topic_name_valid(*ret_topic, UINT32_MAX))
+        return request_fault(ret_error, what, "holds a wildcard (+ or #)"); // [MQTT-3.3.2-2]
+    return 0;
+}
+
+static int check_message(const char *what, const struct hbmqtt_message *message, struct error *ret_error)
+{
+    size_t known = sizeof *message;
+    if (message->size < known || !settings_tail_unused(message, known, message->size))
+        return request_fault(ret_error, what, "has a size or a member that this library does not know");
+    if (message->qos > 2)
+        return request_fault(ret_error, what, "has a QoS other than 0, 1 or 2");
+    if (message->payload == NULL && message->payload_length != 0)
+        return request_fault(ret_error, what, "has a length and no payload");
+    return 0;
+}
+
+static int connect_will(const struct hbmqtt_message *will, struct packet_connect *connect,
+                        struct error *ret_error)
+{
+    int status = check_message("the will", will, ret_error);
+    if (status == 0)
+        status = view_topic("the topic of the will", will->topic, &connect->will.topic, ret_error);
+    if (status != 0)
+        return status;
+    if (will->payload_length > TEXT_BYTES_MAX)
+        return request_fault(ret_error, "the message of the will", "is longer than 65535 bytes");
+    connect->has_will = true;
+    connect->will.payload = (struct bytes){will->payload, (uint32_t)will->payload_length};
+    connect->will.qos = will->qos;
+    connect->will.retain = will->retain;
+    return 0;
+}
+
+// The user in the URL comes before the one in the options.
+static int connect_user(const struct hbmqtt_options *options, const struct url *url,
+                        struct packet_connect *connect, struct error *ret_error)
+{
+    const char *user_name = url->user_name;
+    struct bytes password = url->password == NULL ? (struct bytes){0} : bytes_of(url->password);
+    connect->has_password = url->password != NULL;
+    if (user_name == NULL) {
+        user_name = options->user_name;
+        if (options->password_length > TEXT_BYTES_MAX)
+            return request_fault(ret_error, "the password", "is longer than 65535 bytes");
+        password = (struct bytes){options->password, (uint32_t)options->password_length};
+        connect->has_password = options->password != NULL;
+    }
+    connect->has_user_name = user_name != NULL;
+    if (connect->has_password && !connect->has_user_name)
+        return request_fault(ret_error, "the password", "needs a user name"); // [MQTT-3.1.2-22]
+    if (password.length > TEXT_BYTES_MAX)
+        return request_fault(ret_error, "the password", "is longer than 65535 bytes");
+    connect->password = password;
+    return view_text("the user name", user_name, &connect->user_name, ret_error);
+}
+
+static int check_options(const struct settings *settings, struct error *ret_error)
+{
+    const struct hbmqtt_options *options = &settings->options;
+    if (!settings->understood)
+        return request_fault(ret_error, "hbmqtt_options",
+                             "has a size or a member that this library does not know");
+    if (options->inflight_max == 0 || options->inflight_max > INFLIGHT_MAX_MAX)
+        return request_fault(ret_error, "inflight_max", "is not from 1 to 16384");
+    if (options->inbox_bytes_max == 0 || options->output_bytes_max == 0)
+        return request_fault(ret_error, "inbox_bytes_max or output_bytes_max", "is 0");
+    if (options->packet_bytes_max < FRAME_HEADER_MAX)
+        return request_fault(ret_error, "packet_bytes_max", "is less than 5");
+    return 0;
+}
+
+bool hbmqtt_topic_is_valid(const char *topic)
+{
+    struct bytes bytes;
+    struct error ignored;
+    return view_topic("", topic, &bytes, &ignored) == 0;
+}
+
+bool hbmqtt_filter_is_valid(const char *filter)
+{
+    struct bytes bytes;
+    struct error ignored;
+    return view_text("", filter, &bytes, &ignored) == 0 && topic_filter_valid(bytes, UINT32_MAX);
+}
+
+int request_connect(const struct settings *settings, const struct url *url,
+                    struct packet_connect *ret_connect, struct error *ret_error)
+{
+    const struct hbmqtt_options *options = &settings->options;
+    struct packet_connect connect = {
+        .version = MQTT_VERSION_3_1_1,
+        .clean = options->clean_session,
+        .keepalive_s = options->keepalive_s,
+    };
+    int status = check_options(settings, ret_error);
+    if (status == 0)
+        status = view_text("the client id", options->client_id, &connect.client_id, ret_error);
+    if (status == 0 && connect.client_id.length == 0 && !connect.clean)
+        status =
+            request_fault(ret_error, "a session that is to be kept", "needs a client id"); // [MQTT-3.1.3-7]
+    if (status == 0)
+        status = connect_user(options, url, &connect, ret_error);
+    if (status == 0 && options->will != NULL)
+        status = connect_will(options->will, &connect, ret_error);
+    if (status == 0)
+        *ret_connect = connect;
+    return status;
+}
+
+int request_publish(const struct hbmqtt_message *message, struct packet_publish *ret_publish,
+                    struct error *ret_error)
+{
+    struct packet_publish publish = {.qos = message->qos, .retain = message->retain};
+    int status = check_message("the message", message, ret_error);
+    if (status == 0)
+        status = view_topic("the topic", message->topic, &publish.topic, ret_error);
+    if (status != 0)
+        return status;
+    // The remaining length also counts the topic with its length field, and the packet identifier above QoS
+    // 0.
+    size_t head = 2u + publish.topic.length + (message->qos == 0 ? 0u : 2u);
+    if (message->payload_length > VARINT_MAX - head)
+        return request_fault(ret_error, "the message", "is larger than MQTT allows (256 MiB)");
+    publish.payload = (struct bytes){message->payload, (uint32_t)message->payload_length};
+    *ret_publish = publish;
+    return 0;
+}
+
+// Appends one entry: a filter, and its QoS byte when it is for SUBSCRIBE.
+static int put_filter(const char *text, const struct hbmqtt_subscription *subscription,
+                      struct buffer *entries, struct error *ret_error)
+{
+    struct bytes filter = {0};
+    int status = view_text("a topic filter", text, &filter, ret_error);
+    if (status != 0)
+        return status;
+    if (!topic_filter_valid(filter, UINT32_MAX))
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "'%s' is not a topic filter",
+                         text == NULL ? "" : text);
+    size_t size = 2u + filter.length + (subscription == NULL ? 0u : 1u);
+    if (buffer_length(entries) + size > VARINT_MAX - 2u)
+        return request_fault(ret_error, "the list of filters", "is larger than MQTT allows");
+    uint8_t *room = buffer_reserve(entries, size);
+    if (room == NULL)
+        return error_set(ret_error, HBMQTT_ERROR_SYSTEM, "out of memory");
+    struct writer writer = writer_of(room, size);
+    if (subscription == NULL)
+        unsubscribe_put(&writer, filter);
+    else
+        subscribe_put(&writer, filter, (struct subscription_options){.qos = subscription->qos});
+    buffer_added(entries, size);
+    return 0;
+}
+
+static int check_count(size_t count, struct error *ret_error)
+{
+    if (count == 0) // [MQTT-3.8.3-3, MQTT-3.10.3-2]
+        return request_fault(ret_error, "the list of filters", "is empty");
+    if (count > HBMQTT_FILTERS_MAX)
+        return request_fault(ret_error, "the list of filters", "is longer than 1024");
+    return 0;
+}
+
+int request_subscribe(const struct hbmqtt_subscription *subscriptions, size_t count, struct buffer *entries,
+                      struct error *ret_error)
+{
+    int status = check_count(count, ret_error);
+    for (size_t i = 0; i < count && status == 0; i++) {
+        const struct hbmqtt_subscription *at = &subscriptions[i];
+        if (at->qos > 2)
+            return request_fault(ret_error, "a subscription", "has a QoS other than 0, 1 or 2");
+        if (!settings_tail_unused(at->reserved, 0, sizeof at->reserved))
+            return request_fault(ret_error, "a subscription", "uses reserved members");
+        status = put_filter(at->filter, at, entries, ret_error);
+    }
+    return status;
+}
+
+int request_unsubscribe(const char *const *filters, size_t count, struct buffer *entries,
+                        struct error *ret_error)
+{
+    int status = check_count(count, ret_error);
+    for (size_t i = 0; i < count && status == 0; i++)
+        status = put_filter(filters[i], NULL, entries, ret_error);
+    return status;
+}

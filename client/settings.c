@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: MIT
+#include "client/settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PACKET_BYTES_MAX 268435460u // the largest packet that MQTT allows: five bytes in front of 268,435,455
+
+static const struct hbmqtt_options defaults = {
+    .size = sizeof defaults,
+    .clean_session = true,
+    .keepalive_s = 10,
+    .ping_delay_ms = 1000,
+    .connect_timeout_ms = 60000,
+    .answer_timeout_ms = 60000,
+    .packet_bytes_max = PACKET_BYTES_MAX,
+    .inbox_bytes_max = 16u << 20,
+    .output_bytes_max = 1u << 20,
+    .inflight_max = 64,
+};
+
+static size_t size_smaller(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+void hbmqtt_options_init(struct hbmqtt_options *options, size_t size)
+{
+    memset(options, 0, size);
+    memcpy(options, &defaults, size_smaller(size, sizeof defaults));
+    options->size = size;
+}
+
+bool settings_tail_unused(const void *structure, size_t known, size_t size)
+{
+    const unsigned char *bytes = structure;
+    for (size_t i = known; i < size; i++) {
+        if (bytes[i] != 0)
+            return false;
+    }
+    return true;
+}
+
+// Copies `size` bytes and a NUL behind them to *ret_copy; NULL stays NULL.
+static int copy_bytes(const void *bytes, size_t size, void **ret_copy)
+{
+    *ret_copy = NULL;
+    if (bytes == NULL)
+        return 0;
+    char *copy = malloc(size + 1);
+    if (copy == NULL)
+        return -ENOMEM;
+    if (size != 0)
+        memcpy(copy, bytes, size);
+    copy[size] = '\0';
+    *ret_copy = copy;
+    return 0;
+}
+
+static int copy_text(const char *text, const char **ret_copy)
+{
+    void *copy = NULL;
+    int status = copy_bytes(text, text == NULL ? 0 : strlen(text), &copy);
+    *ret_copy = copy;
+    return status;
+}
+
+static int copy_will(struct settings *settings, const struct hbmqtt_message *will)
+{
+    settings->options.will = NULL;
+    if (will == NULL)
+        return 0;
+    settings->will = *will;
+    settings->options.will = &settings->will;
+    void *payload = NULL;
+    int status = copy_text(will->topic, &settings->will.topic);
+    status |= copy_bytes(will->payload, will->payload_length, &payload);
+    settings->will.payload = payload;
+    return status;
+}
+
+int settings_init(struct settings *settings, const struct hbmqtt_options *options)
+{
+    *settings = (struct settings){.options = defaults, .understood = true};
+    if (options == NULL)
+        return 0;
+    size_t size = options->size;
+    memcpy(&settings->options, options, size_smaller(size, sizeof settings->options));
+    settings->options.size = sizeof settings->options;
+    settings->understood =
+        size >= offsetof(struct hbmqtt_options, trace_context) + sizeof options->trace_context &&
+        settings_tail_unused(options, sizeof settings->options, size);
+    // Every copy is tried, so that each pointer is ours or NULL when something fails.
+    void *password = NULL;
+    struct hbmqtt_options given = settings->options;
+    int status = copy_text(given.client_id, &settings->options.client_id);
+    status |= copy_text(given.user_name, &settings->options.user_name);
+    status |= copy_bytes(given.password, given.password_length, &password);
+    settings->options.password = password;
+    status |= copy_will(settings, given.will);
+    if (status != 0)
+        settings_finish(settings);
+    return status;
+}
+
+// The copies were made by malloc; only the public structure calls them constant.
+static void copy_free(const void *copy)
+{
+    free((void *)(uintptr_t)copy);
+}
+
+void settings_finish(struct settings *settings)
+{
+    copy_free(settings->options.client_id);
+    copy_free(settings->options.user_name);
+    copy_free(settings->options.password);
+    copy_free(settings->will.topic);
+    copy_free(settings->will.payload);
+    *settings = (struct settings){0};
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+#include "client/tools/arguments.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// How an option is stored. Those from TAKE_TLS on are told apart by nothing else.
+enum option_kind {
+    TAKE_TEXT,   // a pointer to the value
+    TAKE_NUMBER, // an int from `lowest` to `highest`
+    TAKE_FLAG,   // a bool; no value
+    TAKE_COUNT,
+    TAKE_TOPIC,
+    TAKE_SOURCE, // `lowest` is the source; with a value where has_value
+    TAKE_ACTION, // `lowest` is the action
+    TAKE_TLS,
+};
+
+struct option_row {
+    char letter; // 0: none
+    const char *name;
+    const char *value; // what the help calls the value; NULL: there is none
+    const char *help;
+    uint8_t tools; // enum tool, added
+    uint8_t kind;
+    uint16_t offset; // in struct arguments
+    int lowest;
+    int highest;
+};
+
+#define BOTH        (TOOL_PUB | TOOL_SUB)
+#define AT(member)  offsetof(struct arguments, member)
+#define QOS_RANGE   0, 2
+#define U16_RANGE   0, 65535
+#define NO_OFFSET   0
+#define LONGEST_ROW 34 // columns of the help before the text
+
+static const struct option_row rows[] = {
+    {0, "url", "URL", "where the broker is: mqtt://[user[:password]@]host[:port]", BOTH, TAKE_TEXT, AT(url),
+     0, 0},
+    {'t', "topic", "TOPIC", "the topic to publish to", TOOL_PUB, TAKE_TOPIC, NO_OFFSET, 0, 0},
+    {'t', "topic", "FILTER", "a topic filter to subscribe to; may be given again", TOOL_SUB, TAKE_TOPIC,
+     NO_OFFSET, 0, 0},
+    {'f', "file", "FILE", "publish each line of FILE as a message", TOOL_PUB, TAKE_SOURCE, NO_OFFSET,
+     SOURCE_FILE, 0},
+    {'l', "lines", NULL, "publish each line of standard input, except blank ones", TOOL_PUB, TAKE_SOURCE,
+     NO_OFFSET, SOURCE_LINES, 0},
+    {'m', "message", "MESSAGE", "publish MESSAGE", TOOL_PUB, TAKE_SOURCE, NO_OFFSET, SOURCE_MESSAGE, 0},
+    {'n', "no-message", NULL, "publish a message without bytes", TOOL_PUB, TAKE_SOURCE, NO_OFFSET,
+     SOURCE_EMPTY, 0},
+    {'s', "stdin", NULL, "publish all of standard input as one message", TOOL_PUB, TAKE_SOURCE, NO_OFFSET,
+     SOURCE_STDIN, 0},
+    {'r', "retain", NULL, "ask the broker to keep the message for later subscribers", TOOL_PUB, TAKE_FLAG,
+     AT(retain), 0, 0},
+    {'n', "count", "COUNT", "end after COUNT messages; 0, the default, is never", TOOL_SUB, TAKE_COUNT,
+     AT(count), 0, 0},
+    {'q', "qos", "QOS", "quality of service: 0, 1 or 2", BOTH, TAKE_NUMBER, AT(qos), QOS_RANGE},
+    {'c', "config-file", "FILE", "read FILE (YAML) for what the command line leaves open", BOTH, TAKE_TEXT,
+     AT(config_file), 0, 0},
+    {'i', "client-id", "ID", "the client id; its session is kept", BOTH, TAKE_TEXT, AT(client_id), 0, 0},
+    {'k', "keep-alive", "SECONDS", "keep-alive period; 0 is off", BOTH, TAKE_NUMBER, AT(keepalive_s),
+     U16_RANGE},
+    {0, "clean-session", NULL, "begin with an empty session and keep none", BOTH, TAKE_FLAG,
+     AT(clean_session), 0, 0},
+    {0, "will-topic", "TOPIC", "what the broker publishes if the connection is lost:", BOTH, TAKE_TEXT,
+     AT(will_topic), 0, 0},
+    {0, "will-message", "MESSAGE", "its message, empty by default,", BOTH, TAKE_TEXT, AT(will_message), 0, 0},
+    {0, "will-qos", "QOS", "its quality of service,", BOTH, TAKE_NUMBER, AT(will_qos), QOS_RANGE},
+    {0, "will-retain", NULL, "and that it is kept", BOTH, TAKE_FLAG, AT(will_retain), 0, 0},
+    {0, "ca-file", "FILE", "no effect on mqtt://", BOTH, TAKE_TLS, AT(tls_option), 0, 0},
+    {0, "ca-path", "DIRECTORY", "no effect on mqtt://", BOTH, TAKE_TLS, AT(tls_option), 0, 0},
+    {0, "ca-data", "PEM", "no effect on mqtt://", BOTH, TAKE_TLS, AT(tls_option), 0, 0},
+    {0, "extra-headers", "JSON", "no effect on mqtt://", BOTH, TAKE_TLS, AT(tls_option), 0, 0},
+    {'d', "debug", NULL, "name each packet on standard error", BOTH, TAKE_FLAG, AT(debug), 0, 0},
+    {0, "version", NULL, "print the version", BOTH, TAKE_ACTION, AT(action), ARGUMENTS_VERSION, 0},
+    {'h', "help", NULL, "print this help", BOTH, TAKE_ACTION, AT(action), ARGUMENTS_HELP, 0},
+};
+
+#define ROWS      (sizeof rows / sizeof rows[0])
+#define ROW_FIRST 256 // getopt's value for rows[0], above every letter
+
+const char *tool_name(enum tool tool)
+{
+    return tool == TOOL_PUB ? "hbmqtt_pub" : "hbmqtt_sub";
+}
+
+bool number_parse(const char *text, int64_t lowest, int64_t highest, int64_t *ret_number)
+{
+    char *end = NULL;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    bool plain = *text == '-' || (*text >= '0' && *text <= '9'); // strtoll would also take blanks and a plus
+    if (!plain || end == text || *end != '\0' || errno != 0 || number < lowest || number > highest)
+        return false;
+    *ret_number = number;
+    return true;
+}
+
+static int usage_fault(struct error *ret_error, const char *name, const char *why)
+{
+    return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "--%s: %s", name, why);
+}
+
+static int store_number(const struct option_row *row, const char *value, void *member,
+                        struct error *ret_error)
+{
+    int64_t number = 0;
+    if (!number_parse(value, row->lowest, row->highest, &number))
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "--%s: '%s' is not a number from %d to %d",
+                         row->name, value, row->lowest, row->highest);
+    *(int *)member = (int)number;
+    return 0;
+}
+
+static int store_count(const struct option_row *row, const char *value, void *member, struct error *ret_error)
+{
+    int64_t number = 0;
+    if (!number_parse(value, 0, INT64_MAX, &number))
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "--%s: '%s' is not a number of messages",
+                         row->name, value);
+    *(uint64_t *)member = (uint64_t)number;
+    return 0;
+}
+
+static int store_source(struct arguments *arguments, const struct option_row *row, const char *value,
+                        struct error *ret_error)
+{
+    if (arguments->source != SOURCE_NONE)
+        return usage_fault(ret_error, row->name, "only one of -f, -l, -m, -n and -s can be given");
+    arguments->source = (enum arguments_source)row->lowest;
+    arguments->source_text = value;
+    return 0;
+}
+
+static int store(struct arguments *arguments, const struct option_row *row, const char *value,
+                 struct error *ret_error)
+{
+    void *member = (char *)arguments + row->offset;
+    switch (row->kind) {
+    case TAKE_TEXT:
+        *(const char **)member = value;
+        return 0;
+    case TAKE_NUMBER:
+        return store_number(row, value, member, ret_error);
+    case TAKE_FLAG:
+        *(bool *)member = true;
+        return 0;
+    case TAKE_COUNT:
+        return store_count(row, value, member, ret_error);
+    case TAKE_TOPIC:
+        arguments->topics[arguments->topic_count++] = value; // there is room for one from each word of argv
+        return 0;
+    case TAKE_SOURCE:
+        return store_source(arguments, row, value, ret_error);
+    case TAKE_ACTION:
+        *(enum arguments_action *)member = (enum arguments_action)row->lowest;
+        return 0;
+    default:
+        *(const char **)member = row->name;
+        return 0;
+    }
+}
+
+// The tables of getopt_long, made from the rows of one tool.
+struct getopt_tables {
+    char letters[2 + 3 * ROWS];
+    struct option names[ROWS + 1];
+    const struct option_row *by_letter[128];
+};
+
+static void tables_make(enum tool tool, struct getopt_tables *ret_tables)
+{
+    *ret_tables = (struct getopt_tables){.letters = ":"}; // a missing value is told from an unknown option
+    char *letter = ret_tables->letters + 1;
+    struct option *name = ret_tables->names;
+    for (size_t i = 0; i < ROWS; i++) {
+        const struct option_row *row = &rows[i];
+        if ((row->tools & tool) == 0)
+            continue;
+        *name++ = (struct option){row->name, row->value == NULL ? no_argument : required_argument, NULL,
+                                  ROW_FIRST + (int)i};
+        if (row->letter == 0)
+            continue;
+        ret_tables->by_letter[(int)row->letter] = row;
+        *letter++ = row->letter;
+        if (row->value != NULL)
+            *letter++ = ':';
+    }
+    *letter = '\0';
+}
+
+// What getopt_long stumbled over: `found` is '?' or ':', `word` the argument that it read last.
+static int report_option(int found, const char *word, struct error *ret_error)
+{
+    const char *why = found == ':' ? "needs a value" : "is unknown, ambiguous, or takes no value";
+    if (optopt != 0 && optopt < 128)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "option -%c %s", optopt,
+                         found == ':' ? why : "is unknown");
+    int length = (int)strcspn(word, "=");
+    return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "option %.*s %s", length, word, why);
+}
+
+static int check_will(const struct arguments *arguments, struct error *ret_error)
+{
+    if (arguments->will_topic != NULL && !hbmqtt_topic_is_valid(arguments->will_topic))
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "--will-topic: '%s' is not a topic to publish to",
+                         arguments->will_topic);
+    bool with =
+        arguments->will_message != NULL || arguments->will_qos != ARGUMENTS_UNSET || arguments->will_retain;
+    if (with && arguments->will_topic == NULL && arguments->config_file == NULL)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "a will needs --will-topic");
+    return 0;
+}
+
+static int check_topics(enum tool tool, const struct arguments *arguments, struct error *ret_error)
+{
+    if (arguments->topic_count == 0)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t is missing");
+    if (tool == TOOL_PUB && arguments->topic_count > 1)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t: a message has only one topic");
+    if (arguments->topic_count > HBMQTT_FILTERS_MAX)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t: more than %d filters", HBMQTT_FILTERS_MAX);
+    for (size_t i = 0; i < arguments->topic_count; i++) {
+        const char *topic = arguments->topics[i];
+        if (tool == TOOL_PUB && !hbmqtt_topic_is_valid(topic))
+            return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t: '%s' is not a topic to publish to",
+                             topic);
+        if (tool == TOOL_SUB && !hbmqtt_filter_is_valid(topic))
+            return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t: '%s' is not a topic filter", topic);
+    }
+    return 0;
+}
+
+static int check(enum tool tool, const struct arguments *arguments, struct error *ret_error)
+{
+    if (arguments->url == NULL && arguments->config_file == NULL)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT,
+                         "--url is missing, and there is no configuration file to take it from");
+    int status = check_topics(tool, arguments, ret_error);
+    if (status != 0)
+        return status;
+    if (tool == TOOL_PUB && arguments->source == SOURCE_NONE)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT,
+                         "what to publish is missing: one of -f, -l, -m, -n and -s");
+    return check_will(arguments, ret_error);
+}
+
+int arguments_parse(enum tool tool, int argc, char **argv, struct arguments *ret_arguments,
+                    struct error *ret_error)
+{
+    struct arguments *arguments = ret_arguments;
+    *arguments = (struct arguments){
+        .qos = ARGUMENTS_UNSET,
+        .keepalive_s = ARGUMENTS_UNSET,
+        .will_qos = ARGUMENTS_UNSET,
+        .topics = calloc((size_t)argc + 1, sizeof *arguments->topics),
+    };
+    if (arguments->topics == NULL)
+        return error_set(ret_error, HBMQTT_ERROR_SYSTEM, "out of memory");
+    struct getopt_tables tables;
+    tables_make(tool, &tables);
+    optind = 0; // makes glibc begin afresh
+    opterr = 0;
+    int found;
+    while ((found = getopt_long(argc, argv, tables.letters, tables.names, NULL)) != -1) {
+        if (found == '?' || found == ':')
+            return report_option(found, argv[optind - 1], ret_error);
+        const struct option_row *row =
+            found >= ROW_FIRST ? &rows[found - ROW_FIRST] : tables.by_letter[found];
+        int status = store(arguments, row, optarg, ret_error);
+        if (status != 0)
+            return status;
+        if (arguments->action != ARGUMENTS_RUN)
+            return 0;
+    }
+    if (optind < argc)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "'%s' belongs to no option", argv[optind]);
+    return check(tool, arguments, ret_error);
+}
+
+void arguments_finish(struct arguments *arguments)
+{
+    free(arguments->topics);
+    arguments->topics = NULL;
+}
+
+void arguments_print_help(enum tool tool)
+{
+    const char *rest =
+        tool == TOOL_PUB ? "-t TOPIC (-f FILE | -l | -m MESSAGE | -n | -s)" : "-t FILTER [-t FILTER]...";
+    printf("usage: %s --url URL %s [options]\n\n", tool_name(tool), rest);
+    for (size_t i = 0; i < ROWS; i++) {
+        const struct option_row *row = &rows[i];
+        if ((row->tools & tool) == 0)
+            continue;
+        char left[64];
+        char letter[] = {'-', row->letter, ',', ' ', '\0'};
+        snprintf(left, sizeof left, "  %s--%s%s%s", row->letter == 0 ? "    " : letter, row->name,
+                 row->value == NULL ? "" : " ", row->value == NULL ? "" : row->value);
+        printf("%-*s%s\n", LONGEST_ROW, left, row->help);
+    }
+}

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: MIT
+#include "client/tools/tool.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <unistd.h>
+
+// A signal handler can reach nothing but what is global.
+static struct hbmqtt_client *signal_client;
+static volatile sig_atomic_t signal_seen;
+static enum tool warning_tool; // and config_warn has no context
+
+static void tool_handle_signal(int number)
+{
+    signal_seen = number;
+    hbmqtt_interrupt(signal_client);
+}
+
+// The first signal ends the work in order, the second ends the process.
+static void tool_catch_signals(struct hbmqtt_client *client)
+{
+    struct sigaction action = {.sa_handler = tool_handle_signal, .sa_flags = (int)SA_RESETHAND};
+    sigemptyset(&action.sa_mask);
+    signal_client = client;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void tool_leave_signals(void)
+{
+    signal(SIGINT, SIG_DFL);
+    signal(SIGTERM, SIG_DFL);
+    signal_client = NULL;
+}
+
+int tool_interrupted(void)
+{
+    return 128 + signal_seen;
+}
+
+int tool_say(const struct tool_run *run, int exit_status, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "%s: ", tool_name(run->tool));
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+    return exit_status;
+}
+
+int tool_fail(const struct tool_run *run, int error)
+{
+    static const uint8_t statuses[] = {
+        [-HBMQTT_ERROR_ARGUMENT] = TOOL_EXIT_USAGE,
+        [-HBMQTT_ERROR_UNSUPPORTED] = TOOL_EXIT_USAGE,
+        [-HBMQTT_ERROR_UNREACHABLE] = TOOL_EXIT_UNREACHABLE,
+        [-HBMQTT_ERROR_REFUSED] = TOOL_EXIT_REFUSED,
+        [-HBMQTT_ERROR_NOT_CONNECTED] = TOOL_EXIT_LOST,
+        [-HBMQTT_ERROR_LOST] = TOOL_EXIT_LOST,
+        [-HBMQTT_ERROR_PROTOCOL] = TOOL_EXIT_PROTOCOL,
+        [-HBMQTT_ERROR_TIMEOUT] = TOOL_EXIT_LOST,
+        [-HBMQTT_ERROR_FULL] = TOOL_EXIT_LOCAL,
+        [-HBMQTT_ERROR_SYSTEM] = TOOL_EXIT_LOCAL,
+    };
+    if (error == HBMQTT_ERROR_INTERRUPTED)
+        return tool_interrupted();
+    return tool_say(run, statuses[-error], "%s", hbmqtt_error_text(run->client));
+}
+
+static void tool_trace(void *context, const struct hbmqtt_trace *trace)
+{
+    const struct tool_run *run = context;
+    const char *direction = trace->sent ? "sent" : "received";
+    char id[16] = "";
+    if (trace->packet_id != 0)
+        snprintf(id, sizeof id, " %u", trace->packet_id);
+    tool_say(run, 0, "%s %s%s (%zu bytes)", direction, trace->packet, id, trace->packet_bytes);
+}
+
+// Connecting.
+
+// What the original called its clients: "hbmqtt_pub/1234-myhost".
+static void tool_name_client(enum tool tool, char *text, size_t size)
+{
+    char host[HOST_NAME_MAX + 1] = "";
+    (void)gethostname(host, sizeof host - 1); // an empty name serves as well
+    snprintf(text, size, "%s/%ld-%s", tool_name(tool), (long)getpid(), host);
+}
+
+static int first_set(int given, int configured, int otherwise)
+{
+    if (given != CONFIG_UNSET)
+        return given;
+    return configured != CONFIG_UNSET ? configured : otherwise;
+}
+
+// A session is kept where somebody could come back to it: under a client id that was chosen.
+static bool tool_clean_session(const struct tool_run *run)
+{
+    if (run->arguments.clean_session)
+        return true;
+    return first_set(CONFIG_UNSET, run->config.clean_session, run->arguments.client_id == NULL);
+}
+
+// Sets `will` where the command line or the configuration has one. Returns an exit status.
+static int tool_make_will(const struct tool_run *run, struct hbmqtt_message *will,
+                          struct hbmqtt_options *options)
+{
+    const struct arguments *arguments = &run->arguments;
+    const struct config *config = &run->config;
+    const char *message = arguments->will_message != NULL ? arguments->will_message : config->will_message;
+    int qos = first_set(arguments->will_qos, config->will_qos, ARGUMENTS_UNSET);
+    int retain = arguments->will_retain ? 1 : config->will_retain;
+    *will = (struct hbmqtt_message){.size = sizeof *will};
+    will->topic = arguments->will_topic != NULL ? arguments->will_topic : config->will_topic;
+    if (will->topic == NULL && (message != NULL || qos != ARGUMENTS_UNSET || retain != CONFIG_UNSET))
+        return tool_say(run, TOOL_EXIT_USAGE, "a will needs a topic: --will-topic, or 'topic' in the file");
+    if (will->topic == NULL)
+        return 0;
+    will->payload = message;
+    will->payload_length = message == NULL ? 0 : strlen(message);
+    will->qos = (uint8_t)first_set(qos, CONFIG_UNSET, 0);
+    will->retain = retain == 1;
+    options->will = will;
+    return 0;
+}
+
+// Makes the client. Returns an exit status.
+static int tool_make_client(struct tool_run *run)
+{
+    const struct arguments *arguments = &run->arguments;
+    const struct config *config = &run->config;
+    struct hbmqtt_options options;
+    struct hbmqtt_message will;
+    char client_id[HOST_NAME_MAX + 32];
+    tool_name_client(run->tool, client_id, sizeof client_id);
+    hbmqtt_options_init(&options, sizeof options);
+    options.client_id = arguments->client_id != NULL ? arguments->client_id : client_id;
+    options.clean_session = tool_clean_session(run);
+    options.keepalive_s =
+        (uint16_t)first_set(arguments->keepalive_s, config->keepalive_s, options.keepalive_s);
+    if (config->ping_delay_s != CONFIG_UNSET)
+        options.ping_delay_ms = (uint32_t)config->ping_delay_s * 1000u;
+    if (config->connection_timeout_s != CONFIG_UNSET)
+        options.connect_timeout_ms = (uint32_t)config->connection_timeout_s * 1000u;
+    if (arguments->debug) {
+        options.trace = tool_trace;
+        options.trace_context = run;
+    }
+    int status = tool_make_will(run, &will, &options);
+    if (status != 0)
+        return status;
+    run->client = hbmqtt_create(&options);
+    if (run->client == NULL)
+        return tool_say(run, TOOL_EXIT_LOCAL, "cannot begin: %s", strerror(errno));
+    return 0;
+}
+
+int tool_connect(struct tool_run *run)
+{
+    const char *url = run->arguments.url != NULL ? run->arguments.url : run->config.uri;
+    const char *tls_option = run->arguments.tls_option;
+    if (tls_option != NULL && strncasecmp(url, "mqtt://", 7) == 0)
+        tool_say(run, 0, "warning: --%s has no effect on mqtt://", tls_option);
+    int error = hbmqtt_connect(run->client, url);
+    if (error == HBMQTT_ERROR_TIMEOUT)
+        return tool_say(run, TOOL_EXIT_UNREACHABLE, "%s", hbmqtt_error_text(run->client));
+    return error == 0 ? 0 : tool_fail(run, error);
+}
+
+// From main to work.
+
+static void tool_warn(const char *text)
+{
+    fprintf(stderr, "%s: warning: %s\n", tool_name(warning_tool), text);
+}
+
+// Returns an exit status.
+static int tool_configure(struct tool_run *run)
+{
+    const char *file = run->arguments.config_file;
+    struct error error;
+    warning_tool = run->tool;
+    if (file != NULL) {
+        int status = config_read(&run->config, file, tool_warn, &error);
+        if (status != 0)
+            return tool_say(run, status == HBMQTT_ERROR_ARGUMENT ? TOOL_EXIT_USAGE : TOOL_EXIT_LOCAL, "%s",
+                            error.text);
+    }
+    if (run->arguments.url == NULL && run->config.uri == NULL)
+        return tool_say(run, TOOL_EXIT_USAGE, "--url is missing, and %s has no 'uri' in 'broker'", file);
+    if (run->config.auto_reconnect == 1)
+        tool_warn("'auto_reconnect' has no effect: this build does not reconnect");
+    return 0;
+}
+
+static int tool_work(struct tool_run *run, int (*work)(struct tool_run *run))
+{
+    int status = tool_configure(run);
+    if (status == 0)
+        status = tool_make_client(run);
+    if (status != 0)
+        return status;
+    tool_catch_signals(run->client);
+    status = work(run);
+    tool_leave_signals();
+    return status;
+}
+
+static int tool_print(const struct tool_run *run)
+{
+    if (run->arguments.action == ARGUMENTS_HELP)
+        arguments_print_help(run->tool);
+    else
+        printf("%s %s\n", tool_name(run->tool), hbmqtt_version());
+    if (fflush(stdout) != 0)
+        return tool_say(run, TOOL_EXIT_LOCAL, "cannot write to standard output: %s", strerror(errno));
+    return 0;
+}
+
+int tool_main(enum tool tool, int argc, char **argv, int (*work)(struct tool_run *run))
+{
+    struct tool_run run = {.tool = tool};
+    struct error error;
+    config_init(&run.config);
+    signal(SIGPIPE, SIG_IGN); // a reader that went away is an error of writing, and told as one
+    int status;
+    if (arguments_parse(tool, argc, argv, &run.arguments, &error) != 0)
+        status = tool_say(&run, TOOL_EXIT_USAGE, "%s (-h for help)", error.text);
+    else if (run.arguments.action != ARGUMENTS_RUN)
+        status = tool_print(&run);
+    else
+        status = tool_work(&run, work);
+    hbmqtt_destroy(run.client);
+    config_finish(&run.config);
+    arguments_finish(&run.arguments);
+    return status;
+}
