@@ -192,6 +192,7 @@ int main(int argc, char **argv)
     }
     run.result.options = &options;
     run.result.connections = run.crowd->count;
+    run.result.packet_bytes = run.crowd->team.form.size;
     rc = run_all(&run);
     if (rc == 0) {
         run_note_faults(&run);

@@ -130,15 +130,17 @@ static void add_idle(struct figures *figures, const struct result *result)
     add_memory(figures, result);
 }
 
-static void print_json(const struct options *options, const struct figures *figures)
+static void print_json(const struct result *result, const struct figures *figures)
 {
+    const struct options *options = result->options;
     printf("{\"shape\": \"%s\", \"qos\": %u, \"payload\": %u", shape_name(options->shape), options->qos,
            options->payload);
     if (options->shape == SHAPE_IDLE) {
         printf(", \"connections\": %u", options->connections);
     } else {
-        printf(", \"publishers\": %u, \"subscribers\": %u, \"window\": %u, \"batch\": %u",
-               options->publishers, options->subscribers, options->window, options->batch);
+        printf(", \"packet_bytes\": %u, \"publishers\": %u, \"subscribers\": %u", result->packet_bytes,
+               options->publishers, options->subscribers);
+        printf(", \"window\": %u, \"batch\": %u", options->window, options->batch);
     }
     for (int index = 0; index < figures->count; index++) {
         const struct figure *figure = &figures->list[index];
@@ -181,7 +183,7 @@ void report_print(const struct result *result)
         warn(result);
     }
     if (result->options->json) {
-        print_json(result->options, &figures);
+        print_json(result, &figures);
     } else {
         print_table(result->options, &figures);
     }
