@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: MIT
+"""Broker processes: spawned on ephemeral ports of the loopback interface, watched, and ended by their own pid.
+
+    Broker(settings) -> start() -> .address, .pid, .rss_bytes(), ... -> stop()
+
+`settings` is the configuration as a tree of dicts: what hbmqtt reads as YAML. Mosquitto is given the same meaning in its own
+words (`mosquitto_conf`), so that tests which hold for any broker can be checked against a second opinion.
+
+Environment:
+    HBMQTT_BUILD           build directory; default: ../../build as seen from here
+    HBMQTT_TEST_BROKER     `hbmqtt` (default) or `mosquitto`
+    HBMQTT_SHARDS          -j of our broker, default 1
+    HBMQTT_RING_DISABLE    read by the broker itself
+    HBMQTT_WRAPPER         a command put in front of our broker, e.g. `valgrind -q --error-exitcode=9`
+"""
+
+import ctypes
+import functools
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+from deadline import Deadline, wait_until
+
+HERE = Path(__file__).resolve().parent
+BUILD = Path(os.environ.get("HBMQTT_BUILD", HERE.parent.parent / "build")).resolve()
+KIND = os.environ.get("HBMQTT_TEST_BROKER", "hbmqtt")
+SHARDS = int(os.environ.get("HBMQTT_SHARDS", "1"))
+WRAPPER = shlex.split(os.environ.get("HBMQTT_WRAPPER", ""))
+
+HBMQTT = BUILD / "server" / "hbmqtt"
+HBMQTT_PUB = BUILD / "client" / "hbmqtt_pub"
+HBMQTT_SUB = BUILD / "client" / "hbmqtt_sub"
+MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
+
+SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer")
+STDERR_LINES_MAX = 20_000
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_PR_SET_PDEATHSIG = 1
+
+
+class BrokerError(AssertionError):
+    """The broker did something to its process that it should not."""
+
+
+def die_with_parent():
+    """Runs in the child: no broker outlives the test run, however that ends."""
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@functools.cache
+def is_sanitized(program):
+    """Whether a program was built with a sanitizer, or runs under a wrapper, so that its memory says nothing."""
+    data = Path(program).read_bytes()
+    return bool(WRAPPER) or any(name in data for name in (b"__asan_init", b"__tsan_init", b"__msan_init"))
+
+
+def to_yaml(tree, indent=0):
+    """A tree of dicts and scalars as block YAML."""
+    lines = []
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            lines += [f"{' ' * indent}{key}:", to_yaml(value, indent + 2)]
+        else:
+            shown = str(value).lower() if isinstance(value, bool) else value
+            lines.append(f"{' ' * indent}{key}: {shown}")
+    return "\n".join(lines)
+
+
+def settings_with(**parts):
+    """The configuration that most tests use; keyword arguments replace or add top-level keys."""
+    return {
+        "listeners": {"default": {"type": "tcp", "bind": "127.0.0.1:0"}},
+        "sys_interval": 0,
+        "auth": {"allow-anonymous": True},
+    } | parts
+
+
+MOSQUITTO_LIMITS = {
+    "packet_size_max": "max_packet_size",
+    "connections_max": "max_connections",
+    "inflight_max": "max_inflight_messages",
+    "queued_messages_max": "max_queued_messages",
+    "queued_bytes_max": "max_queued_bytes",
+}
+
+
+def mosquitto_conf(settings, port):
+    """The same configuration in mosquitto's words. KeyError where it has none."""
+    limits = {"inflight_max": 1024, "queued_messages_max": 0} | settings.get("limits", {})
+    anonymous = settings.get("auth", {}).get("allow-anonymous", True)
+    lines = [
+        f"listener {port} 127.0.0.1",
+        f"allow_anonymous {str(anonymous).lower()}",
+        f"sys_interval {settings.get('sys_interval', 0)}",
+        "allow_duplicate_messages false",
+        "set_tcp_nodelay true",
+        "log_dest stderr",
+        "log_type error",
+        "log_type warning",
+    ]
+    return "\n".join(lines + [f"{MOSQUITTO_LIMITS[key]} {value}" for key, value in limits.items()]) + "\n"
+
+
+class Process:
+    """A child whose stderr is collected line by line, and that is never left behind."""
+
+    def __init__(self, argv, *, env=None, stdout=subprocess.DEVNULL, preexec=None, cwd=None):
+        self.argv = [str(part) for part in argv]
+        self.lines = []
+        self._changed = threading.Condition()
+        self._closed = False
+
+        def in_child():
+            die_with_parent()
+            if preexec:
+                preexec()
+
+        self.popen = subprocess.Popen(
+            self.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            env=os.environ | (env or {}),
+            cwd=cwd,
+            preexec_fn=in_child,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def _read(self):
+        for raw in self.popen.stderr:
+            with self._changed:
+                if len(self.lines) < STDERR_LINES_MAX:
+                    self.lines.append(raw.decode(errors="replace").rstrip("\n"))
+                self._changed.notify_all()
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def stderr(self):
+        with self._changed:
+            return "\n".join(self.lines)
+
+    def wait_line(self, pattern, seconds=10.0):
+        """The match of `pattern` in the first line of stderr that has one; waits for it. None when stderr ended without."""
+        deadline = Deadline(seconds)
+        with self._changed:
+            while True:
+                for line in self.lines:
+                    found = re.search(pattern, line)
+                    if found:
+                        return found
+                if self._closed:
+                    return None
+                if deadline.passed():
+                    raise BrokerError(f"no line matches {pattern!r} within {deadline.seconds:g} s:\n" + "\n".join(self.lines))
+                self._changed.wait(deadline.left())
+
+    def wait_exit(self, seconds=10.0):
+        """The exit status; fails, and kills, when it does not come in time. stderr is complete afterwards."""
+        deadline = Deadline(seconds)
+        try:
+            status = self.popen.wait(deadline.left())
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise BrokerError(f"{self.argv[0]} had not ended after {deadline.seconds:g} s:\n{self.stderr()}") from None
+        self._reader.join(Deadline(5).left())
+        return status
+
+    def signal(self, number):
+        self.popen.send_signal(number)
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def kill(self):
+        if self.alive():
+            self.popen.kill()
+        self.popen.wait()
+        self._reader.join(5)
+        self.popen.stderr.close()
+
+
+class Broker:
+    """One broker, ours or mosquitto, listening on one address."""
+
+    def __init__(self, directory, settings=None, *, kind=None, shards=None, arguments=(), env=None, preexec=None):
+        self.kind = kind or KIND
+        self.settings = settings or settings_with()
+        self.shards = SHARDS if shards is None else shards
+        self.directory = Path(directory)
+        self.arguments, self.env, self.preexec = list(arguments), env, preexec
+        self.process = self.address = None
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    @property
+    def port(self):
+        return self.address[1]
+
+    def start(self):
+        if self.kind == "mosquitto":
+            self._start_mosquitto()
+        else:
+            self._start_hbmqtt()
+        self.idle_descriptors = self.descriptors()
+        return self
+
+    def spawn_hbmqtt(self, config_text):
+        """Starts our broker with a configuration file of these words, without waiting for anything."""
+        config = self.directory / "hbmqtt.yaml"
+        config.write_text(config_text)
+        argv = [*WRAPPER, HBMQTT, "-c", config, "-j", str(self.shards), *self.arguments]
+        self.process = Process(argv, env=self.env, preexec=self.preexec)
+        return self.process
+
+    def _start_hbmqtt(self):
+        self.spawn_hbmqtt(to_yaml(self.settings) + "\n")
+        found = self.process.wait_line(r"listening on (\S+):(\d+)", 20)
+        if not found:
+            status = self.process.wait_exit()
+            raise BrokerError(f"hbmqtt did not start (exit status {status}):\n{self.process.stderr()}")
+        self.address = (found[1].strip("[]"), int(found[2]))
+
+    def _start_mosquitto(self):
+        for _ in range(5):  # the port can be gone by the time that mosquitto binds it
+            port = free_port()
+            config = self.directory / "mosquitto.conf"
+            config.write_text(mosquitto_conf(self.settings, port))
+            self.process = Process([MOSQUITTO, "-c", config], preexec=self.preexec)
+            self.address = ("127.0.0.1", port)
+            wait_until(lambda: self._answers() or not self.process.alive(), "mosquitto listens or ends")
+            if self.process.alive():
+                return
+            self.process.kill()
+        raise BrokerError(f"mosquitto did not start:\n{self.process.stderr()}")
+
+    def _answers(self):
+        try:
+            socket.create_connection(self.address, timeout=1).close()
+            return True
+        except OSError:
+            return False
+
+    def alive(self):
+        return self.process is not None and self.process.alive()
+
+    def stop(self, number=signal.SIGTERM):
+        """Asks the broker to end and checks that it does so well."""
+        if self.process.alive():
+            self.process.signal(number)
+        status = self.process.wait_exit(15)
+        self.check_reports()
+        self.process.kill()
+        if status != 0:
+            raise BrokerError(f"the broker ended with status {status} on {number!r}:\n{self.process.stderr()[-4000:]}")
+
+    def check_reports(self):
+        lines = self.process.stderr().splitlines()
+        for at, line in enumerate(lines):
+            if any(report in line for report in SANITIZER_REPORTS):
+                raise BrokerError("the broker printed a sanitizer report:\n" + "\n".join(lines[at : at + 60]))
+
+    def is_sanitized(self):
+        return self.kind == "hbmqtt" and is_sanitized(HBMQTT)
+
+    def rss_bytes(self):
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise BrokerError("the broker has no memory any more")
+
+    def cpu_seconds(self):
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.pid}/fd"))
+
+    def tcp_connections(self):
+        """Sockets that the broker has accepted and not closed, as the kernel counts them."""
+        return established(self.port)
+
+
+def established(port):
+    """Connections to `port` of the loopback interface that both ends hold open."""
+    count = 0
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        if fields[3] == "01" and int(fields[1].rpartition(":")[2], 16) == port:
+            count += 1
+    return count
