@@ -11,8 +11,8 @@
 // in the order of the kernel; the slots of taken completions go back in batches, at the latest before the
 // next enter.
 //
-// The submission queue is published here and not by liburing, whose waits (2.3) start the timeout anew when
-// the first enter also submitted something.
+// The submission queue is published here and not by liburing, so that every enter is one of ours: counted,
+// with the flags that we want.
 #ifndef RING_RING_QUEUE_H
 #define RING_RING_QUEUE_H
 

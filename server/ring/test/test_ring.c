@@ -186,6 +186,39 @@ static void test_end_after_data(void)
     rig_end();
 }
 
+// What readiness announced may be gone: by a process that shares the socket or the counter.
+static void test_ready_for_nothing(void)
+{
+    rig_begin(RIG_SMALL, NULL);
+    int pair[2];
+    rig_tcp_pair(pair);
+    int raised = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    uint8_t byte = 0;
+    uint64_t count;
+    rig_write(pair[1], &byte, 1);
+    struct record receive = {0};
+    struct record watch = {0};
+    ring_receive(rig_ring, &receive.operation, pair[0]);
+    ring_watch(rig_ring, &watch.operation, raised);
+    CU_ASSERT_EQUAL_FATAL(ring_wait(rig_ring, RING_WAIT_FOREVER), 0);
+    bool taken = recv(pair[0], &byte, 1, MSG_DONTWAIT) == 1; // a kernel that received it already has it
+    CU_ASSERT_EQUAL(read(raised, &count, sizeof count), sizeof count);
+    rig_turn(0);
+    CU_ASSERT_EQUAL(receive.events, taken ? 0 : 1);
+    CU_ASSERT_EQUAL(watch.events, 0);
+    // Both still listen.
+    CU_ASSERT_EQUAL(write(raised, &count, sizeof count), sizeof count);
+    rig_write(pair[1], &byte, 1);
+    rig_until_events(&receive, receive.events + 1);
+    rig_until_events(&watch, 1);
+    rig_finish(&receive);
+    rig_finish(&watch);
+    rig_close(raised);
+    rig_close(pair[0]);
+    rig_close(pair[1]);
+    rig_end();
+}
+
 static void test_reset(void)
 {
     rig_begin(RIG_SMALL, NULL);
@@ -275,7 +308,7 @@ static void test_wait_returns_after_its_timeout(void)
         CU_ASSERT_EQUAL(ring_wait(rig_ring, timeout_ms * NS_PER_MS), 0);
         CU_ASSERT_FALSE(ring_next(rig_ring, &event));
         CU_ASSERT_TRUE(clock_monotonic_ns() - start_ns >= timeout_ms * NS_PER_MS);
-        // One sleep, also when it submitted something first: sleeping anew would double the time.
+        // One system call, also when it submitted something first.
         CU_ASSERT_EQUAL(ring_counters(rig_ring).enters, enters + 1);
     }
     rig_finish(&receive);
@@ -329,6 +362,7 @@ int main(int argc, char **argv)
         {"send: the peer is gone", test_send_to_closed_peer},
         {"receive: all data, then the end", test_end_after_data},
         {"receive: reset by the peer", test_reset},
+        {"receive and watch: ready for nothing", test_ready_for_nothing},
         {"watch: woken from another thread", test_watch_from_another_thread},
         {"watch: several raises, one event", test_watch_collects},
         {"wait: returns after its timeout", test_wait_returns_after_its_timeout},

@@ -127,6 +127,20 @@ static void test_connection_already_accepted(void)
     rig_end();
 }
 
+static void test_counter_already_raised(void)
+{
+    rig_begin(RIG_SMALL, NULL);
+    int raised = eventfd(1, EFD_CLOEXEC);
+    struct record watch = {0};
+    ring_watch(rig_ring, &watch.operation, raised);
+    CU_ASSERT_EQUAL_FATAL(ring_wait(rig_ring, RING_WAIT_FOREVER), 0);
+    ring_cancel(rig_ring, &watch.operation);
+    expect_one_final(&watch);
+    CU_ASSERT_EQUAL(watch.result, -ECANCELED);
+    rig_close(raised);
+    rig_end();
+}
+
 static void cancel_at_first(struct record *record, const struct ring_event *event)
 {
     if (!event->final)
@@ -262,6 +276,7 @@ int main(int argc, char **argv)
         {"data already completed", test_data_already_completed},
         {"the end already completed", test_end_already_completed},
         {"a connection already accepted", test_connection_already_accepted},
+        {"a counter already raised", test_counter_already_raised},
         {"from its own event", test_from_its_own_event},
         {"while starved of buffers", test_while_starved},
         {"a send to a full socket", test_send_to_full_socket},
