@@ -92,7 +92,7 @@ build_make() {
     else
         meson setup "$directory" "$@"
     fi
-    ninja -C "$directory" -j "$JOBS"
+    ninja -C "$directory" -j "$JOBS" -k 0
 }
 
 # units_run LABEL DIRECTORY: the unit tests of a build.
