@@ -24,7 +24,7 @@ struct snapshot {
 struct result {
     const struct options *options;
     uint32_t connections;
-    uint32_t packet_bytes; // of a PUBLISH on the wire
+    uint32_t packet_bytes;     // of a PUBLISH on the wire
     struct snapshot empty;     // before the first connection
     struct snapshot connected; // all are connected and subscribed, and nothing was published
     struct snapshot begin;     // of the measured time
