@@ -19,7 +19,7 @@ struct cache_entry {
 void cache_init(struct cache *cache, uint32_t topics_max, uint32_t matches_max)
 {
     assert((topics_max & (topics_max - 1)) == 0);
-    *cache = (struct cache){.matches_max = matches_max};
+    *cache = (struct cache){.matches_max = matches_max, .bytes_max = CACHE_BYTES_MAX};
     if (topics_max == 0)
         return;
     cache->ways = topics_max < CACHE_WAYS ? topics_max : CACHE_WAYS;
@@ -96,17 +96,52 @@ static uint32_t set_evicted_way(struct cache *cache, struct cache_set *set)
     }
 }
 
-// An entry with room for `needed` bytes in the place of `old`, whose room is used again unless it is too
-// small or far too large.
-static struct cache_entry *entry_reuse(struct cache_entry *old, uint64_t needed)
+static void cache_drop(struct cache *cache, struct cache_entry **place)
 {
-    if (old != NULL && old->capacity >= needed && old->capacity / 4 <= needed + CACHE_TOPIC_MAX)
-        return old;
-    free(old);
-    struct cache_entry *entry = malloc(sizeof *entry + needed);
-    if (entry != NULL)
-        entry->capacity = needed;
-    return entry;
+    if (*place == NULL)
+        return;
+    cache->bytes -= sizeof(struct cache_entry) + (*place)->capacity;
+    free(*place);
+    *place = NULL;
+}
+
+// Drops entries until `size` more bytes, which are no more than bytes_max, stay under the ceiling. What is
+// good and was asked for is spared the first time.
+static void cache_make_room(struct cache *cache, uint64_t size, uint64_t generation)
+{
+    while (cache->bytes + size > cache->bytes_max) {
+        uint64_t at = cache->sweep++;
+        struct cache_entry **place = &cache->sets[at / CACHE_WAYS & cache->set_mask].entries[at % CACHE_WAYS];
+        if (*place != NULL && (*place)->asked && (*place)->generation == generation)
+            (*place)->asked = false;
+        else
+            cache_drop(cache, place);
+    }
+}
+
+// Room that is there is used again unless it is too small or far too large.
+static bool entry_fits(const struct cache_entry *entry, uint64_t needed)
+{
+    return entry != NULL && entry->capacity >= needed && entry->capacity / 4 <= needed + CACHE_TOPIC_MAX;
+}
+
+// An entry for `needed` bytes in this place; NULL where there is none to be had.
+static struct cache_entry *cache_reserve(struct cache *cache, struct cache_entry **place, uint64_t needed,
+                                         uint64_t generation)
+{
+    if (entry_fits(*place, needed))
+        return *place;
+    uint64_t size = sizeof(struct cache_entry) + needed;
+    cache_drop(cache, place);
+    if (size > cache->bytes_max)
+        return NULL;
+    cache_make_room(cache, size, generation);
+    *place = malloc(size);
+    if (*place == NULL)
+        return NULL;
+    cache->bytes += size;
+    (*place)->capacity = needed;
+    return *place;
 }
 
 void cache_put(struct cache *cache, const struct cache_key *key, uint64_t generation,
@@ -120,11 +155,10 @@ void cache_put(struct cache *cache, const struct cache_key *key, uint64_t genera
         way = set_evicted_way(cache, set);
 
     uint64_t needed = matches_offset(key->topic.length) + (uint64_t)matches->count * sizeof(struct match);
-    struct cache_entry *entry = entry_reuse(set->entries[way], needed);
-    set->entries[way] = entry;
-    set->tags[way] = key->hash;
+    struct cache_entry *entry = cache_reserve(cache, &set->entries[way], needed, generation);
     if (entry == NULL)
         return;
+    set->tags[way] = key->hash;
     entry->generation = generation;
     entry->shards = matches->shards;
     entry->count = matches->count;

@@ -6,7 +6,9 @@
 // tree that it was made from, so a change of subscriptions costs the cache nothing; what is stale is filled
 // again in place.
 //
-// In a full set the first entry that was not asked for since the hand last came by makes room.
+// In a full set the first entry that was not asked for since the hand last came by makes room. Where the
+// bytes of all entries reach their ceiling, a second hand sweeps all sets in the same manner until there is
+// room.
 #ifndef ROUTER_CACHE_H
 #define ROUTER_CACHE_H
 
@@ -15,6 +17,8 @@
 #define CACHE_WAYS 4u
 #define CACHE_TOPIC_MAX                                                                                      \
     256u // bytes; a longer topic is not remembered, so that long topics cannot fill the memory
+
+#define CACHE_BYTES_MAX (32u << 20) // of all entries together
 
 struct cache_entry;
 
@@ -29,7 +33,10 @@ struct cache {
     uint64_t set_mask;
     uint32_t ways;
     uint32_t matches_max;
-    uint32_t hand;
+    uint32_t hand;  // of the ways of a full set
+    uint64_t sweep; // the hand that passes over all entries
+    uint64_t bytes; // of all entries
+    uint64_t bytes_max;
 };
 
 // `topics_max` is a power of two, or 0 for a cache that remembers nothing.

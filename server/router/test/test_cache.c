@@ -191,6 +191,42 @@ static void room_that_is_far_too_large_is_given_back(void)
     cache_finish(&cache);
 }
 
+static void all_topics_together_stay_under_the_ceiling(void)
+{
+    static char topics[256][8];
+    cache_init(&cache, 256, 100);
+    cache.bytes_max = 20000; // about twelve topics with 100 matches
+    for (uint32_t i = 0; i < 256; i++) {
+        (void)snprintf(topics[i], sizeof topics[i], "%u", i); // cannot be too long
+        put(key_of(topics[i], i), 1, 100);
+        CU_ASSERT(cache.bytes <= cache.bytes_max);
+        CU_ASSERT_TRUE(holds(key_of(topics[i], i), 1, 100));
+        CU_ASSERT_TRUE(i < 1 || holds(key_of(topics[i - 1], i - 1), 1, 100));
+    }
+    CU_ASSERT(cache.bytes > cache.bytes_max / 2);
+
+    // What is stale does not stand in the way.
+    for (uint32_t i = 0; i < 12; i++)
+        put(key_of(topics[i], i), 2, 100);
+    for (uint32_t i = 0; i < 12; i++)
+        CU_ASSERT_TRUE(holds(key_of(topics[i], i), 2, 100));
+    cache_finish(&cache);
+}
+
+static void a_topic_larger_than_all_may_be_is_not_remembered(void)
+{
+    cache_init(&cache, 4, 100);
+    cache.bytes_max = 1000;
+    put(key_of("a", 1), 1, 10);
+    put(key_of("b", 2), 1, 100);
+    CU_ASSERT_FALSE(holds(key_of("b", 2), 1, 100));
+    CU_ASSERT_TRUE(holds(key_of("a", 1), 1, 10));
+    put(key_of("a", 1), 2, 100);
+    CU_ASSERT_FALSE(holds(key_of("a", 1), 2, 100));
+    CU_ASSERT_EQUAL(cache.bytes, 0);
+    cache_finish(&cache);
+}
+
 int main(void)
 {
     static const struct test_case cases[] = {
@@ -200,6 +236,9 @@ int main(void)
         {"a full set keeps what is asked for", a_full_set_keeps_what_is_asked_for},
         {"what is stale makes room first", what_is_stale_makes_room_first},
         {"too many matches are not remembered", too_many_matches_are_not_remembered},
+        {"all topics together stay under the ceiling", all_topics_together_stay_under_the_ceiling},
+        {"a topic larger than all may be is not remembered",
+         a_topic_larger_than_all_may_be_is_not_remembered},
         {"a long topic is not remembered", a_long_topic_is_not_remembered},
         {"a cache of no topics remembers nothing", a_cache_of_no_topics_remembers_nothing},
         {"the smallest cache remembers one topic", the_smallest_cache_remembers_one_topic},
