@@ -24,7 +24,8 @@
 #include "server/ring/ring_probe.h"
 #include "server/ring/ring_queue.h"
 
-#define ARENA_BYTES 65536u
+#define ARENA_BYTES     65536u
+#define TURN_ENOUGH_MAX 512u // events of a turn: more make its bytes fall out of the caches
 
 struct ring {
     struct ring_queue queue;
@@ -80,6 +81,11 @@ int ring_create(const struct ring_options *options, struct ring **ret_ring, char
     list_init(&ring->ended);
     ring_queue_init(&ring->queue, &uring, ring_has(ring, RING_EXT_ARG));
     ring_probe_features(ring, options, disabled);
+    // Gathering takes buffers, which come back only during the turn: half of them stay for what comes in
+    // between.
+    ring->queue.turn_enough = ring_has(ring, RING_BUFFER_RING) && ring->buffers.count / 2 < TURN_ENOUGH_MAX
+                                  ? ring->buffers.count / 2
+                                  : TURN_ENOUGH_MAX;
     *ret_ring = ring;
     return 0;
 }

@@ -39,20 +39,22 @@ struct ring_operation {
     bool cancelled;
 };
 
+// The result: for an accept the new descriptor; for a receive the number of bytes, or 0 at the peer's end;
+// for a send the number of bytes, which may be fewer than asked; for a watch 0; or -errno. A received chunk,
+// an accepted connection and a raised counter are never final: what ends such an operation comes in an event
+// of its own.
 struct ring_event {
     struct ring_operation *operation;
     const uint8_t *data; // received bytes, borrowed until the next ring_next; NULL otherwise
-    int32_t result; // accept: the new descriptor; receive: bytes, 0 at the peer's end; send: bytes, which may
-                    // be fewer than asked; or -errno
-    bool final;     // the operation is the caller's again
+    int32_t result;
+    bool final; // the operation is the caller's again
 };
 
 struct ring_options {
-    uint32_t
-        entries; // submissions prepared between two waits; the ring shrinks it where the memlock limit asks
+    uint32_t entries; // submissions between two waits; the ring has fewer where the memlock limit asks for it
     uint32_t buffer_count; // provided receive buffers (a power of two) and
     uint32_t buffer_bytes; // the size of each
-    const char *disable; // names of features not to use, separated by commas, or NULL: see ring_disable_check
+    const char *disable;   // features not to use: see ring_disable_check; or NULL
 };
 
 struct ring_counters {
@@ -76,7 +78,7 @@ void ring_destroy(struct ring *ring);
 const char *ring_disable_check(const char *names);
 
 // The features in use, for a line of the log, such as "multishot-accept multishot-receive buffer-ring
-// defer-taskrun", or "poll".
+// single-issuer defer-taskrun ext-arg"; "poll" in the place of a missing buffer ring.
 void ring_features(const struct ring *ring, char ret_text[RING_FEATURES_BYTES]);
 
 struct ring_counters ring_counters(const struct ring *ring);
@@ -93,8 +95,8 @@ void ring_receive(struct ring *ring, struct ring_operation *operation, int fd);
 void ring_send(struct ring *ring, struct ring_operation *operation, int fd, const struct iovec *spans,
                uint32_t count);
 
-// Reads and discards the counter of an eventfd whenever it is raised, with one event each time, until
-// cancelled.
+// Reads and discards the counter of an eventfd whenever it is raised, with one event each time,
+// until cancelled. The ring must be its only reader.
 void ring_watch(struct ring *ring, struct ring_operation *operation, int fd);
 
 // Asks for the end of an operation; its final event (-ECANCELED, or what it came to first) still follows.
@@ -102,7 +104,7 @@ void ring_watch(struct ring *ring, struct ring_operation *operation, int fd);
 void ring_cancel(struct ring *ring, struct ring_operation *operation);
 
 // Submits what was started and sleeps until an event is there or `timeout_ns` has passed; 0 only looks.
-// Returns 0 or -errno (not for -EINTR, -ETIME, -EBUSY, which are ordinary).
+// Returns 0 or -errno (not for -EINTR, -ETIME, -EBUSY, -EAGAIN, which are ordinary).
 WARN_UNUSED int ring_wait(struct ring *ring, uint64_t timeout_ns);
 
 // The next event of this turn. Returns false when there is none left.

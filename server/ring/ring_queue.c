@@ -6,8 +6,7 @@
 #include <string.h>
 
 #define TAKEN_BATCH      32u
-#define DEFERRED_PORTION 20u  // the kernel's own
-#define TURN_GATHERED    512u // completions that are enough for a turn
+#define DEFERRED_PORTION 20u // the kernel's own
 
 void ring_queue_init(struct ring_queue *queue, const struct io_uring *uring, bool ext_arg)
 {
@@ -58,15 +57,13 @@ static int ring_queue_enter(struct ring_queue *queue, unsigned wait_count, unsig
     sq->sqe_head = sq->sqe_tail;
     io_uring_smp_store_release(sq->ktail, sq->sqe_tail);
 
+    bool limited = timeout != NULL;
     struct io_uring_getevents_arg argument = {.ts = (uint64_t)(uintptr_t)timeout};
-    flags |= queue->enter_flags;
+    flags |= queue->enter_flags | (limited ? IORING_ENTER_EXT_ARG : 0);
     queue->enters++;
     int result =
-        timeout == NULL
-            ? io_uring_enter2(queue->uring.enter_ring_fd, io_uring_sq_ready(&queue->uring), wait_count, flags,
-                              NULL, 0)
-            : io_uring_enter2(queue->uring.enter_ring_fd, io_uring_sq_ready(&queue->uring), wait_count,
-                              flags | IORING_ENTER_EXT_ARG, (sigset_t *)&argument, sizeof argument);
+        io_uring_enter2(queue->uring.enter_ring_fd, io_uring_sq_ready(&queue->uring), wait_count, flags,
+                        limited ? (sigset_t *)&argument : NULL, limited ? sizeof argument : 0);
     if (result > 0)
         queue->submissions += (uint64_t)result;
     return result;
@@ -141,7 +138,7 @@ static void ring_queue_gather(struct ring_queue *queue)
 {
     uint32_t ready = ring_queue_ready(queue);
     uint32_t portion = ready;
-    while (portion >= DEFERRED_PORTION && ready < TURN_GATHERED) {
+    while (portion >= DEFERRED_PORTION && ready < queue->turn_enough) {
         if (ring_queue_enter(queue, 0, IORING_ENTER_GETEVENTS, NULL) < 0)
             return; // the next wait tells, if it lasts
         portion = ring_queue_ready(queue) - ready;

@@ -33,6 +33,7 @@ struct ring_queue {
     uint64_t submissions;
     uint32_t enter_flags; // for every enter
     bool ext_arg;         // a wait carries its timeout
+    uint32_t turn_enough; // completions after which no more are gathered for a turn; the owner sets it
     uint32_t turn_left;   // completions that this turn may still take
     uint32_t taken;       // of the completion queue, whose slots were not given back yet
     struct ring_completion *spilled;
