@@ -201,9 +201,9 @@ static int shard_turn(struct shard *shard)
     mail_receive(shard);
     shard_expire_timers(shard);
     publish_acknowledge(shard);
-    mail_post(shard);
     flush_dirty(shard);
     client_reap(shard);
+    mail_post(shard);
     shard_count(shard);
     shard_advance_phase(shard, before);
     return 0;

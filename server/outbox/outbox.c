@@ -66,9 +66,9 @@ void outbox_append_slow(struct outbox *outbox, struct span span)
 {
     if (outbox->failed)
         return;
+    (void)segment_ref(span.segment); // first: it may be the chunk, which detaching fills and lets go
     if (outbox->tail - outbox->head >= outbox->detach_at)
         outbox_detach(outbox);
-    (void)segment_ref(span.segment);
     if (outbox_take_span(outbox, span))
         outbox->bytes += span.length;
 }

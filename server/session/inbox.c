@@ -28,6 +28,8 @@ void inbox_feed(struct inbox *inbox, struct bytes received)
 
 static void inbox_consume(struct inbox *inbox, uint32_t length)
 {
+    if (length == 0)
+        return; // nothing fed has no address
     inbox->fed.data += length;
     inbox->fed.length -= length;
 }
