@@ -29,7 +29,8 @@ bool log_enabled(enum log_level level)
 }
 
 // A line is built whole and written with one call, so that lines of several threads do not mix.
-static void log_line(enum log_level level, const char *format, va_list arguments)
+static void __attribute__((format(printf, 2, 0)))
+log_line(enum log_level level, const char *format, va_list arguments)
 {
     static const char *const names[] = {"error", "warning", "info", "debug"};
     char line[LINE_MAX_BYTES];

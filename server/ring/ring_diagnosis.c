@@ -19,7 +19,7 @@ static int ring_proc_number(const char *path, const char *key)
     size_t key_length = strlen(key);
     while (number < 0 && fgets(line, sizeof line, file) != NULL)
         if (strncmp(line, key, key_length) == 0)
-            number = atoi(line + key_length);
+            number = (int)strtol(line + key_length, NULL, 10);
     (void)fclose(file); // it was only read
     return number;
 }

@@ -33,14 +33,12 @@ void rig_end(void)
     rig_ring = NULL;
 }
 
+// No name of a feature is a part of another's.
 bool rig_has(const char *feature)
 {
     char text[RING_FEATURES_BYTES];
     ring_features(rig_ring, text);
-    for (char *name = strtok(text, " "); name != NULL; name = strtok(NULL, " "))
-        if (strcmp(name, feature) == 0)
-            return true;
-    return false;
+    return strstr(text, feature) != NULL;
 }
 
 static uint8_t rig_pattern_at(uint64_t offset)
