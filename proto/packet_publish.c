@@ -7,11 +7,12 @@
 
 #include "proto/packet_format.h"
 #include "proto/topic.h"
+#include "proto/utf8.h"
 
 #define PUBLISH_RETAIN 0x01u
 #define PUBLISH_DUP    0x08u
 
-// What is wrong with the topic of a PUBLISH whose other fields are right.
+// What is wrong with a topic that is text, in a PUBLISH whose other fields are right.
 static uint8_t topic_check(const struct packet_publish *publish)
 {
     if (publish->topic.length != 0) {
@@ -32,9 +33,10 @@ uint8_t publish_decode(const struct frame *frame, uint8_t version, struct packet
         .qos = frame->header >> 1 & 3,
         .retain = (frame->header & PUBLISH_RETAIN) != 0,
     };
-    publish.topic = reader_get_string(&reader); // [MQTT-3.3.2-1]
-    if (reader.failed) {
-        return REASON_MALFORMED_PACKET;
+    publish.topic = reader_get_binary(&reader);
+    bool plain = topic_name_plain(publish.topic);
+    if (reader.failed || (!plain && !utf8_valid(publish.topic))) {
+        return REASON_MALFORMED_PACKET; // [MQTT-3.3.2-1]
     }
     uint8_t reason = REASON_SUCCESS;
     if (publish.qos > 0) {
@@ -44,7 +46,7 @@ uint8_t publish_decode(const struct frame *frame, uint8_t version, struct packet
     if (reason == REASON_SUCCESS) {
         reason = properties_decode(&reader, PACKET_PUBLISH, version, &publish.properties);
     }
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS && !plain) {
         reason = topic_check(&publish);
     }
     if (reason == REASON_SUCCESS) {

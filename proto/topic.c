@@ -10,22 +10,49 @@ static bool is_wildcard(uint8_t byte)
     return byte == '+' || byte == '#';
 }
 
+// '+' and '#' differ in one bit only, so that one comparison finds both.
+static uint64_t word_has_wildcard(uint64_t word)
+{
+    return word_has(word | WORD_ONES * ('+' ^ '#'), '+' | '#');
+}
+
+static bool word_has_wildcard_or_nul(uint64_t word)
+{
+    return (word_has_wildcard(word) | word_zero(word)) != 0;
+}
+
+static bool word_plain(uint64_t word)
+{
+    return (word_has_wildcard(word) | word_not_ascii(word)) == 0;
+}
+
+// Both walks take whole words, and the last eight bytes once more in place of an odd remainder.
 static bool has_wildcard_or_nul(struct bytes text)
 {
-    const uint8_t *at = text.data;
-    uint32_t left = text.length;
-    for (; left >= WORD_BYTES; left -= WORD_BYTES, at += WORD_BYTES) {
-        uint64_t word = word_load(at);
-        if ((word_has(word, '+') | word_has(word, '#') | word_zero(word)) != 0) {
+    if (text.length < WORD_BYTES) {
+        return text.length != 0 && word_has_wildcard_or_nul(word_load_short(text.data, text.length));
+    }
+    const uint8_t *last = text.data + text.length - WORD_BYTES;
+    for (const uint8_t *at = text.data; at < last; at += WORD_BYTES) {
+        if (word_has_wildcard_or_nul(word_load(at))) {
             return true;
         }
     }
-    for (; left > 0; left--, at++) {
-        if (is_wildcard(*at) || *at == 0) {
-            return true;
+    return word_has_wildcard_or_nul(word_load(last));
+}
+
+bool topic_name_plain(struct bytes text)
+{
+    if (text.length < WORD_BYTES) {
+        return text.length != 0 && word_plain(word_load_short(text.data, text.length));
+    }
+    const uint8_t *last = text.data + text.length - WORD_BYTES;
+    for (const uint8_t *at = text.data; at < last; at += WORD_BYTES) {
+        if (!word_plain(word_load(at))) {
+            return false;
         }
     }
-    return false;
+    return word_plain(word_load(last));
 }
 
 static bool length_valid(struct bytes topic, uint32_t levels_max)

@@ -11,6 +11,10 @@
 // `levels_max` levels. The text is assumed to be valid UTF-8 (the decoder has checked).
 bool topic_name_valid(struct bytes name, uint32_t levels_max);
 
+// True if `text` is one byte or more of ASCII without NUL, '+' and '#': most topic names are, and this one
+// pass shows that they are both text and a name.
+bool topic_name_plain(struct bytes text);
+
 // A topic filter: one byte or more, '+' alone in its level [MQTT-4.7.1-3], '#' alone in the last
 // [MQTT-4.7.1-2].
 bool topic_filter_valid(struct bytes filter, uint32_t levels_max);

@@ -61,17 +61,23 @@ static bool characters_valid(const uint8_t *at, const uint8_t *end)
     return true;
 }
 
+// Most topics are ASCII: whole words, and the last eight bytes once more in place of an odd remainder.
+static bool ascii_valid(const uint8_t *at, uint32_t length)
+{
+    if (length < WORD_BYTES) {
+        return word_not_ascii(word_load_short(at, length)) == 0;
+    }
+    const uint8_t *last = at + length - WORD_BYTES;
+    for (; at < last; at += WORD_BYTES) {
+        if (word_not_ascii(word_load(at)) != 0) {
+            return false;
+        }
+    }
+    return word_not_ascii(word_load(last)) == 0;
+}
+
 bool utf8_valid(struct bytes text)
 {
-    const uint8_t *at = text.data;
-    if (text.length < WORD_BYTES) {
-        return text.length == 0 || characters_valid(at, at + text.length);
-    }
-    // Most topics are ASCII: whole words, and the last eight bytes once more in place of an odd remainder.
-    const uint8_t *last = at + text.length - WORD_BYTES;
-    uint64_t other = word_not_ascii(word_load(last));
-    for (const uint8_t *word = at; word < last && other == 0; word += WORD_BYTES) {
-        other = word_not_ascii(word_load(word));
-    }
-    return other == 0 || characters_valid(at, at + text.length);
+    return text.length == 0 || ascii_valid(text.data, text.length) ||
+           characters_valid(text.data, text.data + text.length);
 }

@@ -18,6 +18,19 @@ static inline uint64_t word_load(const uint8_t *from)
     return word;
 }
 
+// The 1 to 7 bytes of a text that does not fill a word: each of them at least once, and no other.
+static inline uint64_t word_load_short(const uint8_t *from, uint32_t length)
+{
+    if (length >= 4) {
+        uint32_t first, last;
+        memcpy(&first, from, sizeof first);
+        memcpy(&last, from + length - sizeof last, sizeof last);
+        return (uint64_t)last << 32 | first;
+    }
+    uint64_t filled = WORD_ONES * from[0] & ~0xffffffull;
+    return filled | (uint64_t)from[0] << 16 | (uint64_t)from[length / 2] << 8 | from[length - 1];
+}
+
 // Not zero if one of the bytes is zero. The bytes above the lowest zero byte may raise a false alarm of their
 // own.
 static inline uint64_t word_zero(uint64_t word)

@@ -47,6 +47,16 @@ static bool contains(struct bytes level, const char *characters)
     return false;
 }
 
+static bool ascii(struct bytes text)
+{
+    for (uint32_t i = 0; i < text.length; i++) {
+        if (text.data[i] >= 0x80) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool filter_valid(struct bytes filter, const struct levels *levels)
 {
     for (uint32_t i = 0; i < levels->count; i++) {
@@ -135,6 +145,9 @@ static void pair_check(struct bytes filter, struct bytes name)
     if (topic_filter_valid(filter, 3) != (filter_good && filter_levels.count <= 3) ||
         topic_name_valid(name, 3) != (name_good && name_levels.count <= 3)) {
         fuzz_fail("validity with a limit differs");
+    }
+    if (topic_name_plain(name) != (name_good && ascii(name)) && name.length <= TOPIC_BYTES_MAX) {
+        fuzz_fail("plain names differ");
     }
     if (filter_good && name_good && topic_matches(filter, name) != matches(&filter_levels, &name_levels)) {
         fuzz_fail("matching differs");

@@ -211,15 +211,20 @@ static void names_with_a_wildcard_or_nul_anywhere_are_invalid(void)
             for (size_t i = 0; i < COUNT(bad); i++) {
                 block.data[at] = (uint8_t)bad[i];
                 CHECK(!topic_name_valid(block_view(block), UINT32_MAX), "%u of %u", at, length);
+                CHECK(!topic_name_plain(block_view(block)), "%u of %u", at, length);
             }
             for (size_t i = 0; i < COUNT(good); i++) {
                 block.data[at] = (uint8_t)good[i];
                 CHECK(topic_name_valid(block_view(block), UINT32_MAX), "%u of %u", at, length);
+                CHECK(topic_name_plain(block_view(block)), "%u of %u", at, length);
             }
         }
         block_destroy(block);
     }
     CU_ASSERT_FALSE(name_valid("", UINT32_MAX)); // [MQTT-4.7.3-1]
+    CU_ASSERT_FALSE(topic_name_plain(bytes_of("")));
+    CU_ASSERT_FALSE(topic_name_plain(bytes_of("a/\xc3\xa9")));
+    CU_ASSERT_FALSE(topic_name_plain(bytes_of("\xc3\xa9/bcdefgh")));
 }
 
 static void topics_are_limited_in_length_and_levels(void)
