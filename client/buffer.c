@@ -37,7 +37,7 @@ uint8_t *buffer_reserve(struct buffer *buffer, size_t size)
         buffer_compact(buffer);
         return buffer->data + buffer->end;
     }
-    size_t capacity = buffer->capacity < BUFFER_BYTES_MIN ? BUFFER_BYTES_MIN : buffer->capacity;
+    size_t capacity = buffer->capacity == 0 ? BUFFER_BYTES_MIN : buffer->capacity * 2;
     while (capacity - length < size)
         capacity *= 2;
     buffer_compact(buffer);

@@ -112,15 +112,13 @@ struct bytes core_output(const struct core *core)
 
 void core_output_sent(struct core *core, size_t size, uint64_t now_ms)
 {
-    bool stopped = !core_wants_input(core);
     buffer_taken(&core->output, size);
     core->sent_total += size;
     if (core->sent_total >= core->reply_end)
         core->reply_bytes = 0;
     if (size != 0)
         core->sent_at_ms = now_ms;
-    if (stopped)
-        core_read_on(core, now_ms);
+    core_read_on(core, now_ms);
 }
 
 // Opening and closing.
@@ -169,6 +167,7 @@ int core_open(struct core *core, const struct packet_connect *connect, uint32_t 
     core->keepalive_ms = connect->keepalive_s * 1000u;
     core->ping_after_ms = ping_after_ms;
     core->ping_waiting = false;
+    core->stopped = false;
     core->sent_at_ms = now_ms;
     core->session_present = false;
     core->refusal_code = 0;
@@ -247,11 +246,6 @@ static void core_receive(struct core *core, const struct packet_publish *publish
         core_receive_exactly_once(core, publish);
     else if (inbox_push(&core->inbox, publish) != 0)
         core_starve(core);
-}
-
-const struct hbmqtt_message *core_take(struct core *core)
-{
-    return inbox_take(&core->inbox);
 }
 
 // PUBACK and PUBREC leave in the order in which messages are taken, which is that of their coming
@@ -364,6 +358,7 @@ bool core_wants_input(const struct core *core)
 
 static void core_process(struct core *core)
 {
+    core->stopped = false;
     while (core_wants_input(core)) {
         struct frame frame = {0};
         enum frame_status status =
@@ -377,12 +372,13 @@ static void core_process(struct core *core)
         core_handle(core, &frame);
         buffer_taken(&core->input, frame.size);
     }
+    core->stopped = true;
 }
 
-// Input had stopped at a ceiling. The broker's silence counts from now.
+// Goes on where input had stopped at a ceiling. The broker's silence counts from now.
 static void core_read_on(struct core *core, uint64_t now_ms)
 {
-    if (!core_wants_input(core))
+    if (!core->stopped || !core_wants_input(core))
         return;
     core->ping_at_ms = now_ms;
     core_process(core);
@@ -406,15 +402,19 @@ void core_input_added(struct core *core, size_t size, uint64_t now_ms)
     core_process(core);
 }
 
-void core_release(struct core *core, uint64_t now_ms)
+const struct hbmqtt_message *core_take(struct core *core, uint64_t now_ms)
+{
+    const struct hbmqtt_message *message = inbox_take(&core->inbox);
+    core_read_on(core, now_ms);
+    return message;
+}
+
+void core_release(struct core *core)
 {
     if (core->inbox.taken == NULL)
         return;
-    bool stopped = !core_wants_input(core);
     core_acknowledge(core, core->inbox.taken);
     inbox_release(&core->inbox);
-    if (stopped)
-        core_read_on(core, now_ms);
 }
 
 // Time.

@@ -78,6 +78,7 @@ struct core {
     uint64_t sent_at_ms;
     uint64_t ping_at_ms; // when the last PINGREQ was queued, or the broker was last heard since
     bool ping_waiting;
+    bool stopped; // at a ceiling, perhaps with whole packets in `input`
 
     core_trace trace; // may be NULL
     void *trace_context;
@@ -128,10 +129,10 @@ int core_request(struct core *core, uint8_t packet_type, struct bytes entries, u
 // Sends PINGREQ unless one waits for its answer already. Returns as core_status.
 int core_ping(struct core *core, uint64_t now_ms);
 
-// Takes the oldest message of the inbox, or returns NULL. Stays until core_release.
-const struct hbmqtt_message *core_take(struct core *core);
-// Acknowledges what was taken, if its connection still stands, and forgets it. Then reads on where a full
-// inbox had stopped.
-void core_release(struct core *core, uint64_t now_ms);
+// Takes the oldest message of the inbox, or returns NULL, and reads on where a full inbox had stopped. The
+// one taken before was released.
+const struct hbmqtt_message *core_take(struct core *core, uint64_t now_ms);
+// Acknowledges what was taken, if its connection still stands, and forgets it.
+void core_release(struct core *core);
 
 #endif

@@ -106,7 +106,7 @@ int hbmqtt_connect(struct hbmqtt_client *client, const char *uri)
     struct link *link = &client->link;
     if (link->core.state != CORE_IDLE)
         return error_set(&link->error, HBMQTT_ERROR_ARGUMENT, "already connected to %s", link->name);
-    core_release(&client->link.core, net_now_ms());
+    core_release(&client->link.core);
     struct url url;
     int status = url_parse(uri, &url, &link->error);
     if (status != 0)
@@ -118,7 +118,7 @@ int hbmqtt_connect(struct hbmqtt_client *client, const char *uri)
 
 int hbmqtt_disconnect(struct hbmqtt_client *client)
 {
-    core_release(&client->link.core, net_now_ms());
+    core_release(&client->link.core);
     return link_close(&client->link);
 }
 
@@ -232,14 +232,15 @@ int hbmqtt_deliver(struct hbmqtt_client *client, int timeout_ms, const struct hb
     struct link *link = &client->link;
     uint64_t now_ms = net_now_ms();
     uint64_t deadline_ms = link_deadline_ms(now_ms, timeout_ms);
-    core_release(&link->core, now_ms);
+    core_release(&link->core);
     // A program that empties a deep inbox slowly must not be taken for dead meanwhile.
     int status = now_ms >= core_deadline_ms(&link->core) ? link_turn(link, now_ms, -1, NULL) : 0;
     const struct hbmqtt_message *message;
-    while ((message = core_take(&link->core)) == NULL) {
+    while ((message = core_take(&link->core, now_ms)) == NULL) {
         if (status != 0 && status != HBMQTT_ERROR_TIMEOUT)
             return status;
         status = link_turn(link, deadline_ms, -1, NULL);
+        now_ms = net_now_ms();
         if (status == HBMQTT_ERROR_TIMEOUT && link->core.inbox.count == 0)
             return error_set(&link->error, status, "%s: no message within %d ms", link->name, timeout_ms);
     }

@@ -1,0 +1,680 @@
+// SPDX-License-Identifier: MIT
+// The public interface over loopback, against a peer in a thread that plays a broker from a script of bytes.
+#include "client/hbmqtt.h"
+#include "client/test/suite.h"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#define PATIENCE_S 20 // before a peer gives up waiting for bytes
+
+// The peer.
+
+struct peer {
+    int listener;
+    char url[64];
+    void (*script)(int fd);
+    pthread_t thread;
+    int faults; // what the script found wrong; read after the thread has ended
+};
+
+static struct peer peer;
+
+static void peer_send(int fd, const void *data, size_t length)
+{
+    if (send(fd, data, length, MSG_NOSIGNAL) != (ssize_t)length)
+        peer.faults++;
+}
+
+static void peer_expect(int fd, const void *data, size_t length)
+{
+    char bytes[512];
+    if (recv(fd, bytes, length, MSG_WAITALL) == (ssize_t)length && memcmp(bytes, data, length) == 0)
+        return;
+    peer.faults++;
+}
+
+static void peer_expect_end(int fd)
+{
+    char byte;
+    if (recv(fd, &byte, 1, 0) != 0)
+        peer.faults++;
+}
+
+#define SEND(text)   peer_send(fd, text, sizeof(text) - 1)
+#define EXPECT(text) peer_expect(fd, text, sizeof(text) - 1)
+
+#define CONNECT       "\x10\x0c\x00\x04MQTT\x04\x02\x00\x0a\x00\x00"
+#define CONNACK       "\x20\x02\x00\x00"
+#define ACCEPT_CLIENT EXPECT(CONNECT), SEND(CONNACK)
+#define DISCONNECT    "\xe0\x00"
+
+static void *peer_run(void *unused)
+{
+    struct timeval patience = {.tv_sec = PATIENCE_S};
+    int fd = accept(peer.listener, NULL, NULL);
+    if (fd < 0) {
+        peer.faults++;
+        return NULL;
+    }
+    (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    peer.script(fd);
+    close(fd);
+    return NULL;
+}
+
+static int listen_somewhere(char *url, size_t size)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    CU_ASSERT_FATAL(fd >= 0);
+    CU_ASSERT_EQUAL_FATAL(bind(fd, (struct sockaddr *)&address, sizeof address), 0);
+    CU_ASSERT_EQUAL_FATAL(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    snprintf(url, size, "mqtt://127.0.0.1:%u", ntohs(address.sin_port));
+    return fd;
+}
+
+static void peer_begin(void (*script)(int fd))
+{
+    peer = (struct peer){.script = script};
+    peer.listener = listen_somewhere(peer.url, sizeof peer.url);
+    CU_ASSERT_EQUAL_FATAL(listen(peer.listener, 1), 0);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&peer.thread, NULL, peer_run, NULL), 0);
+}
+
+static void peer_end(void)
+{
+    pthread_join(peer.thread, NULL);
+    close(peer.listener);
+    CU_ASSERT_EQUAL(peer.faults, 0);
+}
+
+// The client.
+
+static struct hbmqtt_options options_usual(void)
+{
+    struct hbmqtt_options options;
+    hbmqtt_options_init(&options, sizeof options);
+    return options;
+}
+
+static struct hbmqtt_client *client_make(const struct hbmqtt_options *options)
+{
+    struct hbmqtt_client *client = hbmqtt_create(options);
+    CU_ASSERT_FATAL(client != NULL);
+    return client;
+}
+
+static struct hbmqtt_client *client_connected(const struct hbmqtt_options *options)
+{
+    struct hbmqtt_client *client = client_make(options);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, peer.url), 0);
+    CU_ASSERT_TRUE(hbmqtt_is_connected(client));
+    return client;
+}
+
+static struct hbmqtt_message message_of(const char *topic, const char *payload, uint8_t qos)
+{
+    struct hbmqtt_message message = {.size = sizeof message, .topic = topic, .payload = payload, .qos = qos};
+    message.payload_length = strlen(payload);
+    return message;
+}
+
+static void expect_text(const struct hbmqtt_client *client, const char *part)
+{
+    if (strstr(hbmqtt_error_text(client), part) == NULL)
+        fprintf(stderr, "\n'%s' does not hold '%s'\n", hbmqtt_error_text(client), part);
+    CU_ASSERT_PTR_NOT_NULL(strstr(hbmqtt_error_text(client), part));
+}
+
+// Connecting.
+
+static void script_all_fields(int fd)
+{
+    EXPECT("\x10\x24\x00\x04MQTT\x04\xec\x00\x0a\x00\x02id\x00\x02wt\x00\x02wm\x00\x04"
+           "u@ri\x00\x06s:cret");
+    SEND(CONNACK);
+    EXPECT(DISCONNECT);
+    peer_expect_end(fd);
+}
+
+static void connect_carries_every_field_in_order(void) // [MQTT-3.1.3-1]
+{
+    struct hbmqtt_message will = message_of("wt", "wm", 1);
+    struct hbmqtt_options options = options_usual();
+    char url[96];
+    will.retain = true;
+    options.client_id = "id";
+    options.clean_session = false;
+    options.will = &will;
+    options.user_name = "overridden";
+    options.password = "too";
+    options.password_length = 3;
+    peer_begin(script_all_fields);
+    struct hbmqtt_client *client = client_make(&options);
+    snprintf(url, sizeof url, "mqtt://u%%40ri:s:cret@%s/ignored", peer.url + strlen("mqtt://"));
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, url), 0);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, url), HBMQTT_ERROR_ARGUMENT);
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    CU_ASSERT_FALSE(hbmqtt_is_connected(client));
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void script_refuse(int fd)
+{
+    EXPECT(CONNECT);
+    SEND("\x20\x02\x00\x05");
+    peer_expect_end(fd);
+}
+
+static void a_refusal_is_told_with_its_code(void)
+{
+    peer_begin(script_refuse);
+    struct hbmqtt_client *client = client_make(NULL);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, peer.url), HBMQTT_ERROR_REFUSED);
+    CU_ASSERT_EQUAL(hbmqtt_refusal_code(client), 5);
+    expect_text(client, peer.url);
+    expect_text(client, "not authorized (code 5)");
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void nobody_listening_is_unreachable(void)
+{
+    char url[64];
+    int fd = listen_somewhere(url, sizeof url); // bound, and not listening
+    struct hbmqtt_client *client = client_make(NULL);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, url), HBMQTT_ERROR_UNREACHABLE);
+    expect_text(client, "Connection refused");
+    hbmqtt_destroy(client);
+    close(fd);
+}
+
+static void script_silent(int fd)
+{
+    EXPECT(CONNECT);
+    peer_expect_end(fd);
+}
+
+static void no_connack_is_a_time_out(void)
+{
+    struct hbmqtt_options options = options_usual();
+    options.connect_timeout_ms = 50;
+    peer_begin(script_silent);
+    struct hbmqtt_client *client = client_make(&options);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, peer.url), HBMQTT_ERROR_TIMEOUT);
+    expect_text(client, "no CONNACK within 50 ms");
+    CU_ASSERT_FALSE(hbmqtt_is_connected(client));
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void script_close_at_once(int fd)
+{
+    EXPECT(CONNECT);
+}
+
+static void an_end_before_connack_is_a_loss(void)
+{
+    peer_begin(script_close_at_once);
+    struct hbmqtt_client *client = client_make(NULL);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, peer.url), HBMQTT_ERROR_LOST);
+    expect_text(client, "before CONNACK");
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void other_schemes_are_refused_in_one_line(void)
+{
+    static const char *const urls[] = {"mqtts://h", "ws://h/mqtt", "wss://h"};
+    struct hbmqtt_client *client = client_make(NULL);
+    for (size_t i = 0; i < 3; i++) {
+        CU_ASSERT_EQUAL(hbmqtt_connect(client, urls[i]), HBMQTT_ERROR_UNSUPPORTED);
+        expect_text(client, "only mqtt:// is");
+    }
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, "nonsense"), HBMQTT_ERROR_ARGUMENT);
+    hbmqtt_destroy(client);
+}
+
+// Arguments.
+
+static void wrong_options_are_refused_before_anything_is_sent(void)
+{
+    struct hbmqtt_message wild = message_of("a/#", "", 0);
+    struct hbmqtt_options options[8];
+    struct {
+        struct hbmqtt_options options;
+        char newer;
+    } grown = {options_usual(), 1};
+    for (size_t i = 0; i < 8; i++)
+        options[i] = options_usual();
+    options[0].clean_session = false; // without a client id [MQTT-3.1.3-7]
+    options[1].password = "p";        // without a user name [MQTT-3.1.2-22]
+    options[2].user_name = "\xff";
+    options[3].inflight_max = 0;
+    options[4].inbox_bytes_max = 0;
+    options[5].will = &wild;
+    options[6].size -= 1;
+    grown.options.size = sizeof grown;
+    for (size_t i = 0; i < 7; i++) {
+        struct hbmqtt_client *client = client_make(&options[i]);
+        CU_ASSERT_EQUAL(hbmqtt_connect(client, "mqtt://127.0.0.1:1"), HBMQTT_ERROR_ARGUMENT);
+        hbmqtt_destroy(client);
+    }
+    struct hbmqtt_client *client = client_make(&grown.options);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, "mqtt://127.0.0.1:1"), HBMQTT_ERROR_ARGUMENT);
+    hbmqtt_destroy(client);
+    hbmqtt_destroy(NULL);
+}
+
+static void script_nothing_more(int fd)
+{
+    ACCEPT_CLIENT;
+    EXPECT(DISCONNECT);
+    peer_expect_end(fd);
+}
+
+static void wrong_requests_are_refused_and_send_nothing(void)
+{
+    struct hbmqtt_subscription wild = {.filter = "a/#/b"};
+    struct hbmqtt_subscription quality = {.filter = "a", .qos = 3};
+    const char *empty = "";
+    peer_begin(script_nothing_more);
+    struct hbmqtt_client *client = client_connected(NULL);
+    struct hbmqtt_message messages[] = {message_of("a/+", "", 0), message_of("", "", 0),
+                                        message_of("a", "", 3),   message_of("\xc0", "", 0),
+                                        message_of("a", "", 0),   message_of("a", "", 0)};
+    messages[4].size = 0;
+    messages[5].payload_length = 268435455;
+    for (size_t i = 0; i < 6; i++)
+        CU_ASSERT_EQUAL(hbmqtt_publish(client, &messages[i]), HBMQTT_ERROR_ARGUMENT);
+    CU_ASSERT_EQUAL(hbmqtt_subscribe(client, &wild, 1, NULL), HBMQTT_ERROR_ARGUMENT);
+    expect_text(client, "'a/#/b' is not a topic filter");
+    CU_ASSERT_EQUAL(hbmqtt_subscribe(client, &quality, 1, NULL), HBMQTT_ERROR_ARGUMENT);
+    CU_ASSERT_EQUAL(hbmqtt_subscribe(client, NULL, 0, NULL), HBMQTT_ERROR_ARGUMENT);
+    CU_ASSERT_EQUAL(hbmqtt_unsubscribe(client, &empty, 1), HBMQTT_ERROR_ARGUMENT);
+    CU_ASSERT_EQUAL(hbmqtt_wait_readable(client, -1, 0), HBMQTT_ERROR_ARGUMENT);
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void without_a_connection_every_call_says_so(void)
+{
+    const struct hbmqtt_message *taken = NULL;
+    struct hbmqtt_message message = message_of("a", "", 0);
+    struct hbmqtt_subscription subscription = {.filter = "a"};
+    struct hbmqtt_client *client = client_make(NULL);
+    CU_ASSERT_EQUAL(hbmqtt_publish(client, &message), HBMQTT_ERROR_NOT_CONNECTED);
+    CU_ASSERT_EQUAL(hbmqtt_subscribe(client, &subscription, 1, NULL), HBMQTT_ERROR_NOT_CONNECTED);
+    CU_ASSERT_EQUAL(hbmqtt_flush(client), HBMQTT_ERROR_NOT_CONNECTED);
+    CU_ASSERT_EQUAL(hbmqtt_ping(client), HBMQTT_ERROR_NOT_CONNECTED);
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, -1, &taken), HBMQTT_ERROR_NOT_CONNECTED);
+    CU_ASSERT_EQUAL(hbmqtt_wait_readable(client, 0, -1), HBMQTT_ERROR_NOT_CONNECTED);
+    CU_ASSERT_STRING_EQUAL(hbmqtt_error_name(HBMQTT_ERROR_NOT_CONNECTED), "not connected");
+    CU_ASSERT_STRING_EQUAL(hbmqtt_error_name(-1000), "unknown error");
+    hbmqtt_destroy(client);
+}
+
+// Publishing and subscribing.
+
+static void script_each_quality(int fd)
+{
+    ACCEPT_CLIENT;
+    EXPECT("\x30\x04\x00\x01"
+           "ax\x33\x06\x00\x01"
+           "b\x00\x01y");
+    SEND("\x40\x02\x00\x01");
+    EXPECT("\x34\x06\x00\x01"
+           "c\x00\x02z");
+    SEND("\x50\x02\x00\x02");
+    EXPECT("\x62\x02\x00\x02");
+    SEND("\x70\x02\x00\x02");
+    EXPECT("\xc0\x00");
+    SEND("\xd0\x00");
+    EXPECT(DISCONNECT);
+}
+
+static void publish_waits_for_what_its_quality_asks(void)
+{
+    struct hbmqtt_message messages[] = {message_of("a", "x", 0), message_of("b", "y", 1),
+                                        message_of("c", "z", 2)};
+    messages[1].retain = true;
+    peer_begin(script_each_quality);
+    struct hbmqtt_client *client = client_connected(NULL);
+    for (size_t i = 0; i < 3; i++)
+        CU_ASSERT_EQUAL(hbmqtt_publish(client, &messages[i]), 0);
+    CU_ASSERT_EQUAL(hbmqtt_ping(client), 0);
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+#define PIPELINED 500
+
+// Acknowledges ten at a time, so that a client which waited for each would never see an end.
+static void script_pipeline(int fd)
+{
+    ACCEPT_CLIENT;
+    for (unsigned id = 1; id <= PIPELINED; id++) {
+        const char publish[] = {0x32, 6, 0, 1, 'a', (char)(id >> 8), (char)id, 'x'};
+        peer_expect(fd, publish, sizeof publish);
+        for (unsigned past = id - 9; id % 10 == 0 && past <= id; past++) {
+            const char puback[] = {0x40, 2, (char)(past >> 8), (char)past};
+            peer_send(fd, puback, sizeof puback);
+        }
+    }
+    EXPECT(DISCONNECT);
+}
+
+static void started_publishes_share_round_trips(void)
+{
+    struct hbmqtt_options options = options_usual();
+    struct hbmqtt_message message = message_of("a", "x", 1);
+    options.inflight_max = 10;
+    peer_begin(script_pipeline);
+    struct hbmqtt_client *client = client_connected(&options);
+    for (unsigned i = 0; i < PIPELINED; i++)
+        CU_ASSERT_EQUAL_FATAL(hbmqtt_publish_start(client, &message), 0);
+    CU_ASSERT_EQUAL(hbmqtt_flush(client), 0);
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void script_subscribe(int fd)
+{
+    ACCEPT_CLIENT;
+    EXPECT("\x82\x0a\x00\x01\x00\x01"
+           "a\x01\x00\x01#\x02");
+    SEND("\x30\x04\x00\x01"
+         "ar\x90\x04\x00\x01\x01\x80");
+    EXPECT("\xa2\x05\x00\x02\x00\x01"
+           "a");
+    SEND("\xb0\x02\x00\x02");
+    EXPECT(DISCONNECT);
+}
+
+static void subscribe_returns_the_codes(void)
+{
+    struct hbmqtt_subscription subscriptions[] = {{.filter = "a", .qos = 1}, {.filter = "#", .qos = 2}};
+    const char *filter = "a";
+    uint8_t codes[2] = {9, 9};
+    peer_begin(script_subscribe);
+    struct hbmqtt_client *client = client_connected(NULL);
+    CU_ASSERT_EQUAL(hbmqtt_subscribe(client, subscriptions, 2, codes), 0);
+    CU_ASSERT_EQUAL(codes[0], 1);
+    CU_ASSERT_EQUAL(codes[1], HBMQTT_SUBSCRIPTION_FAILED);
+    CU_ASSERT_EQUAL(hbmqtt_deliverable(client), 1); // came before SUBACK
+    CU_ASSERT_EQUAL(hbmqtt_unsubscribe(client, &filter, 1), 0);
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void script_no_puback(int fd)
+{
+    ACCEPT_CLIENT;
+    EXPECT("\x32\x06\x00\x01"
+           "a\x00\x01x");
+    EXPECT("\x32\x06\x00\x01"
+           "a\x00\x02x");
+    SEND("\x40\x02\x00\x01\x40\x02\x00\x02");
+    EXPECT(DISCONNECT);
+}
+
+static void a_missing_acknowledgement_is_a_time_out(void)
+{
+    struct hbmqtt_options options = options_usual();
+    struct hbmqtt_message message = message_of("a", "x", 1);
+    options.answer_timeout_ms = 50;
+    peer_begin(script_no_puback);
+    struct hbmqtt_client *client = client_connected(&options);
+    CU_ASSERT_EQUAL(hbmqtt_publish(client, &message), HBMQTT_ERROR_TIMEOUT);
+    expect_text(client, "no answer from the broker within 50 ms");
+    CU_ASSERT_TRUE(hbmqtt_is_connected(client));
+    CU_ASSERT_EQUAL(hbmqtt_publish(client, &message), 0);
+    CU_ASSERT_EQUAL(hbmqtt_flush(client), 0);
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void script_die_in_publish(int fd)
+{
+    ACCEPT_CLIENT;
+    EXPECT("\x34\x06\x00\x01"
+           "a\x00\x01x");
+}
+
+static void a_loss_in_the_middle_is_told_again_and_again(void)
+{
+    struct hbmqtt_message message = message_of("a", "x", 2);
+    const struct hbmqtt_message *taken = NULL;
+    peer_begin(script_die_in_publish);
+    struct hbmqtt_client *client = client_connected(NULL);
+    CU_ASSERT_EQUAL(hbmqtt_publish(client, &message), HBMQTT_ERROR_LOST);
+    expect_text(client, "connection lost: the broker closed it");
+    CU_ASSERT_EQUAL(hbmqtt_publish(client, &message), HBMQTT_ERROR_LOST);
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, 0, &taken), HBMQTT_ERROR_LOST);
+    CU_ASSERT_EQUAL(hbmqtt_flush(client), HBMQTT_ERROR_LOST);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+// Delivery.
+
+static void script_deliver_and_die(int fd)
+{
+    ACCEPT_CLIENT;
+    SEND("\x30\x04\x00\x01"
+         "ax\x33\x06\x00\x01"
+         "b\x00\x07y");
+    EXPECT("\x40\x02\x00\x07");
+    SEND("\x30\x03\x00\x01"
+         "c");
+}
+
+static void messages_are_delivered_before_the_loss_is(void)
+{
+    const struct hbmqtt_message *message = NULL;
+    peer_begin(script_deliver_and_die);
+    struct hbmqtt_client *client = client_connected(NULL);
+    CU_ASSERT_EQUAL_FATAL(hbmqtt_deliver(client, -1, &message), 0);
+    CU_ASSERT_STRING_EQUAL(message->topic, "a");
+    CU_ASSERT_FALSE(message->retain);
+    CU_ASSERT_EQUAL_FATAL(hbmqtt_deliver(client, -1, &message), 0);
+    CU_ASSERT_STRING_EQUAL(message->topic, "b");
+    CU_ASSERT_TRUE(message->retain);
+    CU_ASSERT_EQUAL_FATAL(hbmqtt_deliver(client, -1, &message), 0);
+    CU_ASSERT_EQUAL(message->payload_length, 0);
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, -1, &message), HBMQTT_ERROR_LOST);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void deliver_waits_as_long_as_it_is_told(void)
+{
+    const struct hbmqtt_message *message = NULL;
+    peer_begin(script_nothing_more);
+    struct hbmqtt_client *client = client_connected(NULL);
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, 0, &message), HBMQTT_ERROR_TIMEOUT);
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, 30, &message), HBMQTT_ERROR_TIMEOUT);
+    CU_ASSERT_PTR_NULL(message);
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void script_fill_inbox(int fd)
+{
+    ACCEPT_CLIENT;
+    SEND("\x30\x04\x00\x01"
+         "ax\x30\x04\x00\x01"
+         "by");
+    EXPECT("\x32\x06\x00\x01"
+           "c\x00\x01z");
+    SEND("\x40\x02\x00\x01");
+    EXPECT(DISCONNECT);
+}
+
+static void a_full_inbox_is_told_and_can_be_emptied(void)
+{
+    struct hbmqtt_options options = options_usual();
+    struct hbmqtt_message message = message_of("c", "z", 1);
+    const struct hbmqtt_message *taken = NULL;
+    options.inbox_bytes_max = 1;
+    peer_begin(script_fill_inbox);
+    struct hbmqtt_client *client = client_connected(&options);
+    CU_ASSERT_EQUAL(hbmqtt_publish(client, &message), HBMQTT_ERROR_FULL);
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, -1, &taken), 0);
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, -1, &taken), 0);
+    CU_ASSERT_EQUAL(hbmqtt_flush(client), 0); // the message had gone out
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void script_expect_ping(int fd)
+{
+    EXPECT("\x10\x0c\x00\x04MQTT\x04\x02\x00\x01\x00\x00");
+    SEND(CONNACK);
+    EXPECT("\xc0\x00");
+    SEND("\xd0\x00\x30\x04\x00\x01"
+         "ax");
+    EXPECT(DISCONNECT);
+}
+
+static void waiting_keeps_the_connection_alive(void) // [MQTT-3.1.2-23]
+{
+    struct hbmqtt_options options = options_usual();
+    const struct hbmqtt_message *message = NULL;
+    options.keepalive_s = 1;
+    options.ping_delay_ms = 950;
+    peer_begin(script_expect_ping);
+    struct hbmqtt_client *client = client_connected(&options);
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, -1, &message), 0);
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void script_never_pong(int fd)
+{
+    EXPECT("\x10\x0c\x00\x04MQTT\x04\x02\x00\x01\x00\x00");
+    SEND(CONNACK);
+    EXPECT("\xc0\x00");
+    peer_expect_end(fd);
+}
+
+static void a_broker_that_fell_silent_is_lost(void)
+{
+    struct hbmqtt_options options = options_usual();
+    const struct hbmqtt_message *message = NULL;
+    options.keepalive_s = 1;
+    options.ping_delay_ms = 990;
+    peer_begin(script_never_pong);
+    struct hbmqtt_client *client = client_connected(&options);
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, -1, &message), HBMQTT_ERROR_LOST);
+    expect_text(client, "did not answer PINGREQ");
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+// Interruptions and other descriptors.
+
+static void *interrupt_soon(void *client)
+{
+    (void)poll(NULL, 0, 30); // usually long enough that the other thread waits already; right in either case
+    hbmqtt_interrupt(client);
+    return NULL;
+}
+
+static void an_interruption_ends_the_wait_and_not_the_connection(void)
+{
+    const struct hbmqtt_message *message = NULL;
+    pthread_t thread;
+    peer_begin(script_nothing_more);
+    struct hbmqtt_client *client = client_connected(NULL);
+    hbmqtt_interrupt(client); // before the wait
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, -1, &message), HBMQTT_ERROR_INTERRUPTED);
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, interrupt_soon, client), 0);
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, -1, &message), HBMQTT_ERROR_INTERRUPTED);
+    pthread_join(thread, NULL);
+    CU_ASSERT_TRUE(hbmqtt_is_connected(client));
+    CU_ASSERT_EQUAL(hbmqtt_deliver(client, 0, &message), HBMQTT_ERROR_TIMEOUT); // only once
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void an_interruption_ends_connecting(void)
+{
+    peer_begin(script_silent);
+    struct hbmqtt_client *client = client_make(NULL);
+    pthread_t thread;
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&thread, NULL, interrupt_soon, client), 0);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, peer.url), HBMQTT_ERROR_INTERRUPTED);
+    pthread_join(thread, NULL);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
+static void another_descriptor_can_be_waited_for(void)
+{
+    int ends[2];
+    CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+    peer_begin(script_nothing_more);
+    struct hbmqtt_client *client = client_connected(NULL);
+    CU_ASSERT_EQUAL(hbmqtt_wait_readable(client, ends[0], 10), HBMQTT_ERROR_TIMEOUT);
+    CU_ASSERT_EQUAL(write(ends[1], "x", 1), 1);
+    CU_ASSERT_EQUAL(hbmqtt_wait_readable(client, ends[0], -1), 0);
+    close(ends[1]);
+    CU_ASSERT_EQUAL(hbmqtt_wait_readable(client, ends[0], -1), 0); // an end counts
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client), 0);
+    hbmqtt_destroy(client);
+    close(ends[0]);
+    peer_end();
+}
+
+int main(void)
+{
+    CU_TestInfo tests[] = {
+        {"CONNECT carries every field in order", connect_carries_every_field_in_order},
+        {"a refusal is told with its code", a_refusal_is_told_with_its_code},
+        {"nobody listening is unreachable", nobody_listening_is_unreachable},
+        {"no CONNACK is a time-out", no_connack_is_a_time_out},
+        {"an end before CONNACK is a loss", an_end_before_connack_is_a_loss},
+        {"other schemes are refused in one line", other_schemes_are_refused_in_one_line},
+        {"wrong options are refused before anything is sent",
+         wrong_options_are_refused_before_anything_is_sent},
+        {"wrong requests are refused and send nothing", wrong_requests_are_refused_and_send_nothing},
+        {"without a connection every call says so", without_a_connection_every_call_says_so},
+        {"publish waits for what its quality asks", publish_waits_for_what_its_quality_asks},
+        {"started publishes share round trips", started_publishes_share_round_trips},
+        {"subscribe returns the codes", subscribe_returns_the_codes},
+        {"a missing acknowledgement is a time-out", a_missing_acknowledgement_is_a_time_out},
+        {"a loss in the middle is told again and again", a_loss_in_the_middle_is_told_again_and_again},
+        {"messages are delivered before the loss is", messages_are_delivered_before_the_loss_is},
+        {"deliver waits as long as it is told", deliver_waits_as_long_as_it_is_told},
+        {"a full inbox is told and can be emptied", a_full_inbox_is_told_and_can_be_emptied},
+        {"waiting keeps the connection alive", waiting_keeps_the_connection_alive},
+        {"a broker that fell silent is lost", a_broker_that_fell_silent_is_lost},
+        {"an interruption ends the wait and not the connection",
+         an_interruption_ends_the_wait_and_not_the_connection},
+        {"an interruption ends connecting", an_interruption_ends_connecting},
+        {"another descriptor can be waited for", another_descriptor_can_be_waited_for},
+        CU_TEST_INFO_NULL,
+    };
+    return suite_run("hbmqtt", tests);
+}
