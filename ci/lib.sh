@@ -83,16 +83,26 @@ packages_fetch() {
     retry as_root env DEBIAN_FRONTEND=noninteractive apt-get -qy install --no-install-recommends $1 </dev/null
 }
 
-# build_make DIRECTORY [OPTION...]: configures the directory, again if it exists, and builds everything in it.
+# build_make DIRECTORY [OPTION...]: configures the directory, again if it exists, and builds in it what can be built.
 build_make() {
     local directory=$1
     shift
     if [ -e "$directory/build.ninja" ]; then
-        meson configure "$directory" "$@"
+        meson configure "$directory" "$@" || return 1
     else
-        meson setup "$directory" "$@"
+        meson setup "$directory" "$@" || return 1
     fi
     ninja -C "$directory" -j "$JOBS" -k 0
+}
+
+# build_run DIRECTORY [OPTION...]: build_make as a test.
+build_run() {
+    if build_make "$@"; then
+        result "$1" 1 0
+    else
+        result "$1" 0 1
+        return 1
+    fi
 }
 
 # units_run LABEL DIRECTORY: the unit tests of a build.
@@ -104,17 +114,26 @@ units_run() {
     return "$status"
 }
 
-# blackbox_run LABEL DIRECTORY SHARDS RING_FEATURES_DISABLED [PYTEST_ARGUMENT...]: the black-box suite against a build.
+# blackbox_run LABEL DIRECTORY SHARDS RING_FEATURES_DISABLED [PYTEST_ARGUMENT...]: the black-box suite, or the files of it that the
+# arguments name, against a build.
 blackbox_run() {
     local label=$1 directory=$2 shards=$3 disable=$4 status=0
     local report=$LOGS/$label.xml
     local -a environment=("HBMQTT_BUILD=$ROOT/$directory" "HBMQTT_SHARDS=$shards")
     shift 4
+    if [ ! -x "$directory/server/hbmqtt" ]; then
+        printf '%s: no broker in %s\n' "$label" "$directory"
+        result "$label" 0 1
+        return 1
+    fi
     [ -z "$disable" ] || environment+=("HBMQTT_RING_DISABLE=$disable")
     mkdir -p "$LOGS"
     rm -f "$report"
-    env -u HBMQTT_RING_DISABLE "${environment[@]}" timeout -k 10 1200 \
-        "$PYTHON" -m pytest -q -n "$JOBS" -p no:cacheprovider --junit-xml="$report" harness/blackbox "$@" || status=$?
+    (
+        cd harness/blackbox
+        env -u HBMQTT_RING_DISABLE "${environment[@]}" timeout -k 10 1200 \
+            "$PYTHON" -m pytest -q -n "$JOBS" -p no:cacheprovider --junit-xml="$report" "$@"
+    ) || status=$?
     ci/count "$label" "$report"
     return "$status"
 }
