@@ -39,9 +39,11 @@ static uint8_t subscribe_one(struct shard *shard, struct session *session, struc
         return SUBACK_FAILURE;
     if (session->subscriber == NULL)
         session->subscriber = router_subscriber_create(shard->router, session);
-    if (router_subscription_count(session->subscriber) >= limits->session_subscriptions_max)
-        return SUBACK_FAILURE;
     enum router_change change = router_subscribe(shard->router, session->subscriber, filter, options, 0);
+    if (router_subscription_count(session->subscriber) > limits->session_subscriptions_max) {
+        (void)router_unsubscribe(shard->router, session->subscriber, filter); // nobody was told of it yet
+        return SUBACK_FAILURE;
+    }
     if (change == ROUTER_FIRST)
         mail_interest(shard, filter, true);
     return options.qos; // [MQTT-3.8.4-5]
