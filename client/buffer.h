@@ -31,7 +31,8 @@ static inline size_t buffer_length(const struct buffer *buffer)
 // The bytes that wait: borrowed until the next call that changes the buffer.
 static inline struct bytes buffer_bytes(const struct buffer *buffer)
 {
-    return (struct bytes){buffer->data + buffer->start, (uint32_t)buffer_length(buffer)};
+    const uint8_t *data = buffer->data == NULL ? NULL : buffer->data + buffer->start;
+    return (struct bytes){data, (uint32_t)buffer_length(buffer)};
 }
 
 // Makes room for at least `size` bytes behind the end and returns it, or NULL when memory is lacking. All of
