@@ -144,9 +144,11 @@ static bool client_has_room(const struct link *link)
     return core_has_room(&link->core);
 }
 
-static bool client_can_publish(const struct link *link)
+// A full window is left alone until half of it is free, so that the next messages share a system call as
+// well.
+static bool client_window_half_free(const struct link *link)
 {
-    return core_can_publish(&link->core, 1);
+    return core_can_publish(&link->core, 1) && link->core.publishing <= link->core.limits.inflight_max / 2;
 }
 
 int hbmqtt_publish_start(struct hbmqtt_client *client, const struct hbmqtt_message *message)
@@ -157,7 +159,7 @@ int hbmqtt_publish_start(struct hbmqtt_client *client, const struct hbmqtt_messa
     if (status != 0)
         return status;
     while ((status = core_publish(&link->core, &publish)) == CORE_WAIT) {
-        status = link_wait(link, publish.qos == 0 ? client_has_room : client_can_publish);
+        status = link_wait(link, publish.qos == 0 ? client_has_room : client_window_half_free);
         if (status != 0)
             return status;
     }
