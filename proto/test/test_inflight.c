@@ -57,7 +57,7 @@ static const char *walk(struct inflight *inflight)
     uint16_t id = 0;
     text[0] = '\0';
     while (inflight_next(inflight, &id) != NULL && length < sizeof text - 10) {
-        length += (size_t)sprintf(text + length, length == 0 ? "%u" : " %u", id);
+        length += (size_t)snprintf(text + length, sizeof text - length, length == 0 ? "%u" : " %u", id);
     }
     return text;
 }
