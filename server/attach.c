@@ -48,7 +48,7 @@ static struct session *attach_session(struct shard *shard, struct bytes client_i
 
 static bool attach_keep_will(struct client *client, const struct packet_connect *connect)
 {
-    if (!connect->has_will)
+    if (!connect->has_will || !access_may_publish(connect->will.topic))
         return true;
     struct publication publication = {
         .topic = connect->will.topic,

@@ -163,38 +163,64 @@ static void open_listeners(struct broker *broker)
     }
 }
 
-static void start_shards(struct broker *broker)
+static void init_shards(struct broker *broker)
 {
-    broker->shards = aligned_alloc(_Alignof(struct shard), broker->shard_count * sizeof(struct shard));
-    if (broker->shards == NULL) {
-        log_error("out of memory for %u shards", broker->shard_count);
-        exit(EXIT_FAILURE);
-    }
     int failed = 0;
+    broker->shards = aligned_alloc(_Alignof(struct shard), broker->shard_count * sizeof(struct shard));
+    if (broker->shards == NULL)
+        failed = -ENOMEM;
     for (uint32_t i = 0; i < broker->shard_count && !failed; i++)
         failed = shard_init(&broker->shards[i], broker, i);
-    for (uint32_t i = 0; i < broker->shard_count && !failed; i++)
-        failed = shard_start(&broker->shards[i]);
     if (failed) {
-        log_error("cannot start %u shards: %s; choose fewer with -j", broker->shard_count, strerror(-failed));
+        log_error("cannot make %u shards: %s; choose fewer with -j", broker->shard_count, strerror(-failed));
         exit(EXIT_FAILURE);
     }
 }
 
-static void await_shards(struct broker *broker)
+static void await_shards(struct broker *broker, uint32_t count)
 {
-    for (uint32_t i = 0; i < broker->shard_count; i++)
+    for (uint32_t i = 0; i < count; i++)
         while (sem_wait(&broker->reported) < 0 && errno == EINTR)
             continue;
 }
 
-static void check_started(const struct broker *broker)
+// Starts one after the other. Returns how many serve: fewer than wanted when one could not, which has been
+// told.
+static uint32_t start_shards(struct broker *broker)
 {
-    for (uint32_t i = 0; i < broker->shard_count; i++)
-        if (broker->shards[i].failed != 0) {
-            log_error("%s", broker->shards[i].error);
-            exit(EXIT_FAILURE);
+    for (uint32_t i = 0; i < broker->shard_count; i++) {
+        struct shard *shard = &broker->shards[i];
+        int failed = shard_start(shard);
+        if (failed) {
+            log_error("cannot start shard %u of %u: %s; choose fewer with -j", i + 1, broker->shard_count,
+                      strerror(-failed));
+            return i;
         }
+        await_shards(broker, 1);
+        if (shard->failed) {
+            log_error("%s", shard->error);
+            shard_join(shard);
+            return i;
+        }
+    }
+    return broker->shard_count;
+}
+
+// First all shards stop reading and post what they have read; then each sends what is queued, and closes.
+static void stop_shards(struct broker *broker, uint32_t started)
+{
+    for (uint32_t i = 0; i < started; i++)
+        mail_phase_from_main(&broker->shards[i], SHARD_QUIET);
+    await_shards(broker, started);
+    for (uint32_t i = 0; i < started; i++)
+        mail_phase_from_main(&broker->shards[i], SHARD_FINISHING);
+    for (uint32_t i = 0; i < started; i++)
+        shard_join(&broker->shards[i]);
+    for (uint32_t i = 0; i < broker->shard_count; i++)
+        shard_finish(&broker->shards[i]);
+    for (uint32_t i = 0; i < broker->listener_count; i++)
+        listener_close(&broker->listeners[i]);
+    free(broker->shards);
 }
 
 static void tell_started(const struct broker *broker)
@@ -216,23 +242,6 @@ static void await_signal(const sigset_t *signals)
     while (sigwait(signals, &signal) != 0)
         continue;
     log_info("stopping: %s", signal == SIGINT ? "interrupted" : "terminated");
-}
-
-// First all shards stop reading and post what they have read; then each sends what is queued, and closes.
-static void stop_shards(struct broker *broker)
-{
-    for (uint32_t i = 0; i < broker->shard_count; i++)
-        mail_phase_from_main(&broker->shards[i], SHARD_QUIET);
-    await_shards(broker);
-    for (uint32_t i = 0; i < broker->shard_count; i++)
-        mail_phase_from_main(&broker->shards[i], SHARD_FINISHING);
-    for (uint32_t i = 0; i < broker->shard_count; i++)
-        shard_join(&broker->shards[i]);
-    for (uint32_t i = 0; i < broker->shard_count; i++)
-        shard_finish(&broker->shards[i]);
-    for (uint32_t i = 0; i < broker->listener_count; i++)
-        listener_close(&broker->listeners[i]);
-    free(broker->shards);
 }
 
 int main(int argc, char **argv)
@@ -261,13 +270,16 @@ int main(int argc, char **argv)
     broker.descriptors_max = raise_descriptor_limit(broker.shard_count);
     (void)sem_init(&broker.reported, 0, 0); // cannot fail with these arguments
     open_listeners(&broker);
-    start_shards(&broker);
-    await_shards(&broker);
-    check_started(&broker);
-    tell_started(&broker);
-    await_signal(&signals);
-    stop_shards(&broker);
+    init_shards(&broker);
+    uint32_t started = start_shards(&broker);
+    bool served = started == broker.shard_count;
+    if (served) {
+        tell_started(&broker);
+        await_signal(&signals);
+    }
+    stop_shards(&broker, started);
     (void)sem_destroy(&broker.reported); // nobody waits any more
-    log_info("stopped");
-    return EXIT_SUCCESS;
+    if (served)
+        log_info("stopped");
+    return served ? EXIT_SUCCESS : EXIT_FAILURE;
 }

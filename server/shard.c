@@ -263,13 +263,16 @@ static int shard_open(struct shard *shard)
 static void *shard_run(void *argument)
 {
     struct shard *shard = argument;
-    shard->failed = shard_open(shard);
+    shard->failed = shard_open(shard); // main reads it once it was reported, and not again
     sem_post(&shard->broker->reported);
-    while (shard->failed == 0 && !shard->done)
-        shard->failed = shard_turn(shard);
-    if (shard->failed != 0 && shard->ring != NULL) {
+    if (shard->failed)
+        return NULL;
+    int failed = 0;
+    while (!failed && !shard->done)
+        failed = shard_turn(shard);
+    if (failed) {
         log_error("shard %u: io_uring failed while running: %s; the broker ends", shard->number,
-                  strerror(-shard->failed));
+                  strerror(-failed));
         abort(); // its clients cannot be served, and whoever watches the process starts it again
     }
     return NULL;

@@ -22,6 +22,8 @@
 
 #define SHARD_ERROR_BYTES 512u
 
+_Static_assert(CONFIG_SHARDS_MAX <= ROUTER_SHARDS_MAX, "a shard is a bit in the router's sets");
+
 struct client;
 struct shard;
 
@@ -115,7 +117,7 @@ struct shard {
     enum shard_phase phase;
     uint64_t finish_deadline_ns;
     bool done;
-    int failed; // why it could not start, or stopped: -errno
+    int failed; // why it could not start: -errno
     char error[SHARD_ERROR_BYTES];
 };
 

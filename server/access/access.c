@@ -7,3 +7,10 @@ uint8_t access_authenticate(const struct access *access, const struct packet_con
         return REASON_SUCCESS;
     return connect->has_user_name ? REASON_BAD_USER_NAME_OR_PASSWORD : REASON_NOT_AUTHORIZED;
 }
+
+bool access_may_publish(struct bytes topic)
+{
+    struct topic_cursor cursor = {topic, false};
+    struct bytes level;
+    return !topic_next_level(&cursor, &level) || !bytes_equal(level, bytes_of("$SYS"));
+}

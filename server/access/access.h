@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The door of server/access/: who may connect.
+// The door of server/access/: who may connect, and who may publish where.
 #ifndef ACCESS_ACCESS_H
 #define ACCESS_ACCESS_H
 
@@ -13,5 +13,8 @@ struct access {
 // credentials were given that nothing vouches for; REASON_NOT_AUTHORIZED when none were given and none may be
 // missing.
 uint8_t access_authenticate(const struct access *access, const struct packet_connect *connect);
+
+// Whether a client may publish to `topic`, now or as its will: nobody but the broker speaks under $SYS.
+bool access_may_publish(struct bytes topic);
 
 #endif

@@ -95,16 +95,6 @@ static void link_handle_connect(struct link *link, struct turn *turn, const stru
     effect->kind = EFFECT_CONNECT;
 }
 
-// Nobody but the broker speaks on $SYS: what a client publishes there is acknowledged and goes nowhere.
-// [MQTT-3.3.5-2]
-static bool publish_is_routed(const struct packet_publish *publish)
-{
-    struct bytes reserved = bytes_of("$SYS");
-    return publish->topic.length < reserved.length ||
-           memcmp(publish->topic.data, reserved.data, reserved.length) != 0 ||
-           (publish->topic.length > reserved.length && publish->topic.data[reserved.length] != '/');
-}
-
 static void link_handle_publish(struct link *link, struct turn *turn, struct effect *effect)
 {
     const struct packet_publish *publish = &effect->packet.publish;
@@ -113,7 +103,7 @@ static void link_handle_publish(struct link *link, struct turn *turn, struct eff
         return;
     }
     counter_add(&turn->counters->publishes_received, 1);
-    bool routed = publish_is_routed(publish);
+    bool routed = access_may_publish(publish->topic); // else acknowledged and dropped [MQTT-3.3.5-2]
     if (publish->qos == 2 && !session_receive_begin(link->session, publish->packet_id))
         routed = false;
     if (routed)
