@@ -321,6 +321,17 @@ static void a_wrong_packet_of_another_type_is_refused(void)
     faults_check(other_faults, COUNT(other_faults));
 }
 
+// Framing refuses these before; the decoder does not rely on it.
+static void a_frame_with_wrong_flags_is_refused(void)
+{
+    static const uint8_t headers[] = {0x00, 0x11, 0x36, 0x38, 0x41, 0x60, 0x80, 0xe2, 0xf1};
+    for (size_t i = 0; i < COUNT(headers); i++) {
+        struct frame frame = {.header = headers[i], .size = 2};
+        struct packet packet;
+        CHECK(packet_decode(&frame, MQTT_VERSION_5_0, &packet) == MALFORMED, "0x%02x", headers[i]);
+    }
+}
+
 int main(void)
 {
     static const struct suite_case cases[] = {
@@ -332,6 +343,7 @@ int main(void)
         {"a wrong SUBACK is refused", a_wrong_suback_is_refused},
         {"a wrong UNSUBSCRIBE or UNSUBACK is refused", a_wrong_unsubscribe_or_unsuback_is_refused},
         {"a wrong packet of another type is refused", a_wrong_packet_of_another_type_is_refused},
+        {"a frame with wrong flags is refused", a_frame_with_wrong_flags_is_refused},
     };
     return suite_run("packet faults", cases, COUNT(cases));
 }
