@@ -79,7 +79,11 @@ static bool read_some(struct peer *peer, int flags)
 {
     uint8_t got[8192];
     uint8_t expected[sizeof got];
-    ssize_t size = recv(peer->own_end, got, 1 + random_below(sizeof got), flags);
+    size_t room = 1 + random_below(sizeof got);
+    ssize_t size;
+    do // work that the kernel does for the ring interrupts a wait with a deadline
+        size = recv(peer->own_end, got, room, flags);
+    while (size < 0 && errno == EINTR);
     if (size <= 0)
         return false;
     rig_pattern_fill(expected, (size_t)size, peer->read);
