@@ -14,7 +14,6 @@ Environment:
     HBMQTT_WRAPPER         a command put in front of our broker, e.g. `valgrind -q --error-exitcode=9`
 """
 
-import ctypes
 import functools
 import os
 import re
@@ -22,11 +21,10 @@ import shlex
 import shutil
 import signal
 import socket
-import subprocess
-import threading
 from pathlib import Path
 
-from deadline import Deadline, wait_until
+from deadline import wait_until
+from process import Process, ProcessError
 
 HERE = Path(__file__).resolve().parent
 BUILD = Path(os.environ.get("HBMQTT_BUILD", HERE.parent.parent / "build")).resolve()
@@ -40,19 +38,6 @@ HBMQTT_SUB = BUILD / "client" / "hbmqtt_sub"
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
 SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer")
-STDERR_LINES_MAX = 20_000
-
-_libc = ctypes.CDLL(None, use_errno=True)
-_PR_SET_PDEATHSIG = 1
-
-
-class BrokerError(AssertionError):
-    """The broker did something to its process that it should not."""
-
-
-def die_with_parent():
-    """Runs in the child: no broker outlives the test run, however that ends."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def free_port():
@@ -115,90 +100,6 @@ def mosquitto_conf(settings, port):
     return "\n".join(lines + [f"{MOSQUITTO_LIMITS[key]} {value}" for key, value in limits.items()]) + "\n"
 
 
-class Process:
-    """A child whose stderr is collected line by line, and that is never left behind."""
-
-    def __init__(self, argv, *, env=None, stdout=subprocess.DEVNULL, preexec=None, cwd=None):
-        self.argv = [str(part) for part in argv]
-        self.lines = []
-        self._changed = threading.Condition()
-        self._closed = False
-
-        def in_child():
-            die_with_parent()
-            if preexec:
-                preexec()
-
-        self.popen = subprocess.Popen(
-            self.argv,
-            stdin=subprocess.DEVNULL,
-            stdout=stdout,
-            stderr=subprocess.PIPE,
-            env=os.environ | (env or {}),
-            cwd=cwd,
-            preexec_fn=in_child,
-        )
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    @property
-    def pid(self):
-        return self.popen.pid
-
-    def _read(self):
-        for raw in self.popen.stderr:
-            with self._changed:
-                if len(self.lines) < STDERR_LINES_MAX:
-                    self.lines.append(raw.decode(errors="replace").rstrip("\n"))
-                self._changed.notify_all()
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-    def stderr(self):
-        with self._changed:
-            return "\n".join(self.lines)
-
-    def wait_line(self, pattern, seconds=10.0):
-        """The match of `pattern` in the first line of stderr that has one; waits for it. None when stderr ended without."""
-        deadline = Deadline(seconds)
-        with self._changed:
-            while True:
-                for line in self.lines:
-                    found = re.search(pattern, line)
-                    if found:
-                        return found
-                if self._closed:
-                    return None
-                if deadline.passed():
-                    raise BrokerError(f"no line matches {pattern!r} within {deadline.seconds:g} s:\n" + "\n".join(self.lines))
-                self._changed.wait(deadline.left())
-
-    def wait_exit(self, seconds=10.0):
-        """The exit status; fails, and kills, when it does not come in time. stderr is complete afterwards."""
-        deadline = Deadline(seconds)
-        try:
-            status = self.popen.wait(deadline.left())
-        except subprocess.TimeoutExpired:
-            self.kill()
-            raise BrokerError(f"{self.argv[0]} had not ended after {deadline.seconds:g} s:\n{self.stderr()}") from None
-        self._reader.join(Deadline(5).left())
-        return status
-
-    def signal(self, number):
-        self.popen.send_signal(number)
-
-    def alive(self):
-        return self.popen.poll() is None
-
-    def kill(self):
-        if self.alive():
-            self.popen.kill()
-        self.popen.wait()
-        self._reader.join(5)
-        self.popen.stderr.close()
-
-
 class Broker:
     """One broker, ours or mosquitto, listening on one address."""
 
@@ -215,8 +116,14 @@ class Broker:
         return self.process.pid
 
     @property
-    def port(self):
-        return self.address[1]
+    def url(self):
+        host, port = self.address
+        return f"mqtt://[{host}]:{port}" if ":" in host else f"mqtt://{host}:{port}"
+
+    def ports(self):
+        """The ports of all listeners of our broker, in the order of the configuration."""
+        line = self.process.err.wait_match(r"listening on .*")[0]
+        return [int(port) for port in re.findall(r":(\d+) \(", line)]
 
     def start(self):
         if self.kind == "mosquitto":
@@ -236,10 +143,10 @@ class Broker:
 
     def _start_hbmqtt(self):
         self.spawn_hbmqtt(to_yaml(self.settings) + "\n")
-        found = self.process.wait_line(r"listening on (\S+):(\d+)", 20)
+        found = self.process.err.wait_match(r"listening on (\S+):(\d+)", 20)
         if not found:
             status = self.process.wait_exit()
-            raise BrokerError(f"hbmqtt did not start (exit status {status}):\n{self.process.stderr()}")
+            raise ProcessError(f"hbmqtt did not start (exit status {status}):\n{self.process.stderr()}")
         self.address = (found[1].strip("[]"), int(found[2]))
 
     def _start_mosquitto(self):
@@ -253,7 +160,7 @@ class Broker:
             if self.process.alive():
                 return
             self.process.kill()
-        raise BrokerError(f"mosquitto did not start:\n{self.process.stderr()}")
+        raise ProcessError(f"mosquitto did not start:\n{self.process.stderr()}")
 
     def _answers(self):
         try:
@@ -273,13 +180,13 @@ class Broker:
         self.check_reports()
         self.process.kill()
         if status != 0:
-            raise BrokerError(f"the broker ended with status {status} on {number!r}:\n{self.process.stderr()[-4000:]}")
+            raise ProcessError(f"the broker ended with status {status} on {number!r}:\n{self.process.stderr()[-4000:]}")
 
     def check_reports(self):
         lines = self.process.stderr().splitlines()
         for at, line in enumerate(lines):
             if any(report in line for report in SANITIZER_REPORTS):
-                raise BrokerError("the broker printed a sanitizer report:\n" + "\n".join(lines[at : at + 60]))
+                raise ProcessError("the broker printed a sanitizer report:\n" + "\n".join(lines[at : at + 60]))
 
     def is_sanitized(self):
         return self.kind == "hbmqtt" and is_sanitized(HBMQTT)
@@ -288,7 +195,7 @@ class Broker:
         for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
                 return int(line.split()[1]) * 1024
-        raise BrokerError("the broker has no memory any more")
+        raise ProcessError("the broker has no memory any more")
 
     def cpu_seconds(self):
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
@@ -299,7 +206,7 @@ class Broker:
 
     def tcp_connections(self):
         """Sockets that the broker has accepted and not closed, as the kernel counts them."""
-        return established(self.port)
+        return established(self.address[1])
 
 
 def established(port):

@@ -10,7 +10,8 @@ import os
 
 import broker as brokers
 import pytest
-from peer import Peer, Timeline
+from peer import FakeBroker, Peer, Timeline
+from process import Process
 
 _numbers = itertools.count(1)
 _worker = os.environ.get("PYTEST_XDIST_WORKER", "w")
@@ -111,24 +112,28 @@ def make_broker(tmp_path_factory):
         return one.start()
 
     yield make
-    running = [one for one in started if one.process and one.process.popen.returncode is None]
+    launched = [one for one in started if one.process]
     try:
-        for one in running:
-            one.stop()
+        for one in launched:
+            if one.alive():
+                one.stop()
+            else:
+                one.check_reports()
     finally:
-        for one in running:
+        for one in launched:
             one.process.kill()
 
 
 @pytest.fixture
-def peers(request, timeline):
-    """Opens raw peers: peers() at the shared broker, peers(at=broker) at another one."""
+def peers(request, timeline, make_broker):
+    """Opens raw peers: peers() at the shared broker, peers(at=broker) at another one. make_broker is named so that peers close
+    before the brokers are stopped: a broker that stops waits for them a while."""
     opened = []
 
     def open_peer(name=None, *, at=None, address=None, **options):
         if address is None:
             address = (at or request.getfixturevalue("broker")).address
-        one = Peer(address, name=name, timeline=timeline, **options)
+        one = Peer.open(address, name=name, timeline=timeline, **options)
         opened.append(one)
         return one
 
@@ -150,3 +155,32 @@ def client(peers, unique):
         return one
 
     return open_client
+
+
+@pytest.fixture
+def spawn():
+    """Starts commands: spawn(program, argument, ...). What still runs at the end of the test is killed."""
+    started = []
+
+    def start(*argv, **options):
+        started.append(Process(argv, **options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+
+
+@pytest.fixture
+def fake_broker(timeline):
+    """A broker that the test plays itself, packet by packet."""
+    one = FakeBroker(timeline)
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="session")
+def shared_mosquitto(tmp_path_factory):
+    one = brokers.Broker(tmp_path_factory.mktemp("mosquitto"), kind="mosquitto").start()
+    yield one
+    one.stop()

@@ -5,9 +5,9 @@ A packet on the wire is
 
     first byte (type in the high nibble, flags in the low one) | remaining length, 1 to 4 bytes | body
 
-The builders return bytes and check nothing, so that a test can build what no client may send; `frame` and `text` are
-the bricks for packets that are wrong in other ways. The reader (`split`, `Packet`) takes what a broker sends, and
-raises `PacketError` for whatever the standard does not let a server send.
+The builders return bytes and check nothing, so that a test can build what nobody may send; `frame` and `text` are the
+bricks for packets that are wrong in other ways. The reader (`split`, `Packet`) takes what a broker sends, or a client
+where a test plays the broker, and raises `PacketError` for whatever the standard does not let that side send.
 
 This shares no code with the broker, on purpose.
 """
@@ -26,14 +26,16 @@ NAMES = (
 # The flags nibble that each type but PUBLISH has to carry. [MQTT-2.2.2-1]
 FLAGS = {kind: 2 if kind in (PUBREL, SUBSCRIBE, UNSUBSCRIBE) else 0 for kind in range(16) if kind != PUBLISH}
 
-# What a server may send under 3.1.1.
-FROM_SERVER = {CONNACK, PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK, PINGRESP}
+# What each side may send under 3.1.1.
+FROM_BOTH = {PUBLISH, PUBACK, PUBREC, PUBREL, PUBCOMP}
+FROM_SERVER = FROM_BOTH | {CONNACK, SUBACK, UNSUBACK, PINGRESP}
+FROM_CLIENT = FROM_BOTH | {CONNECT, SUBSCRIBE, UNSUBSCRIBE, PINGREQ, DISCONNECT}
 
 REMAINING_LENGTH_MAX = 268_435_455
 
 
 class PacketError(AssertionError):
-    """The broker sent something that no server may send."""
+    """The other side sent something that it may not send."""
 
 
 def as_bytes(value):
@@ -159,6 +161,22 @@ def disconnect():
     return frame(DISCONNECT << 4)
 
 
+def connack(code=0, session_present=False):
+    return frame(CONNACK << 4, bytes([session_present, code]))
+
+
+def suback(packet_id, codes):
+    return frame(SUBACK << 4, number(packet_id) + bytes(codes))
+
+
+def unsuback(packet_id):
+    return frame(UNSUBACK << 4, number(packet_id))
+
+
+def pingresp():
+    return frame(PINGRESP << 4)
+
+
 def first_frame(data):
     """(size, start of the body) of the packet at the start of `data`, or None while its fixed header is cut."""
     size, shift = 0, 0
@@ -169,65 +187,131 @@ def first_frame(data):
         if not data[at] & 0x80:
             return at + 1 + size, at + 1
         shift += 7
-    raise PacketError(f"the broker sent a remaining length of more than four bytes: {bytes(data[:6]).hex(' ')}")
+    raise PacketError(f"a remaining length of more than four bytes: {bytes(data[:6]).hex(' ')}")
 
 
-def split(buffer):
+def split(buffer, allowed=FROM_SERVER):
     """Takes the first whole packet off the bytearray `buffer` and returns it, or None while it is cut."""
     found = first_frame(buffer)
     if found is None or len(buffer) < found[0]:
         return None
     size, start = found
-    packet = Packet(buffer[0], bytes(buffer[start:size]))
+    packet = Packet(buffer[0], bytes(buffer[start:size]), allowed)
     del buffer[:size]
     return packet
 
 
-class Packet:
-    """One packet that a broker sent. Fields that its type does not have are None."""
+class Cursor:
+    """Reads fields off the body of a packet; PacketError where it is cut."""
 
-    def __init__(self, first, body):
+    def __init__(self, body):
+        self.rest = body
+
+    def take(self, count):
+        if len(self.rest) < count:
+            raise PacketError(f"cut: {count} bytes wanted, {len(self.rest)} left")
+        taken, self.rest = self.rest[:count], self.rest[count:]
+        return taken
+
+    def number(self, size=2):
+        return int.from_bytes(self.take(size), "big")
+
+    def field(self):
+        return self.take(self.number())
+
+    def text(self):
+        return self.field().decode()
+
+
+class Packet:
+    """One packet that the other side sent. Fields that its type does not have are None."""
+
+    FIELDS = (
+        "dup qos retain packet_id topic payload codes code session_present filters "
+        "client_id clean keepalive will username password name level"
+    ).split()
+
+    def __init__(self, first, body, allowed=FROM_SERVER):
         self.first, self.body = first, body
         self.kind, self.flags = first >> 4, first & 0x0F
-        self.dup = self.qos = self.retain = self.packet_id = self.topic = self.payload = None
-        self.codes = self.code = self.session_present = None
-        self._read()
+        for field in self.FIELDS:
+            setattr(self, field, None)
+        self._need(self.kind in allowed, "is not for this side to send")
+        self._need(self.kind == PUBLISH or self.flags == FLAGS[self.kind], f"has flags {self.flags:#x}")
+        cursor = Cursor(body)
+        try:
+            self._READERS[self.kind](self, cursor)
+        except (PacketError, UnicodeDecodeError) as error:
+            self._fail(str(error))
+        self._need(not cursor.rest, "has bytes behind its last field")
 
-    def _read(self):
-        if self.kind not in FROM_SERVER:
-            self._fail("is no packet of a server")
-        if self.kind != PUBLISH and self.flags != FLAGS[self.kind]:
-            self._fail(f"has flags {self.flags:#x}")
-        if self.kind == PUBLISH:
-            self._read_publish()
-        elif self.kind == CONNACK:
-            self._need(len(self.body) == 2 and self.body[0] in (0, 1), "is no CONNACK of 3.1.1")
-            self.session_present, self.code = bool(self.body[0]), self.body[1]
-        elif self.kind == PINGRESP:
-            self._need(not self.body, "has a body")
-        elif self.kind == SUBACK:
-            self._need(len(self.body) >= 3, "has no codes")
-            self.packet_id, self.codes = int.from_bytes(self.body[:2], "big"), list(self.body[2:])
-            # [MQTT-3.9.3-2]
-            self._need(all(code in (0, 1, 2, 0x80) for code in self.codes), "has a code that is not of 3.1.1")
+    def _read_connect(self, cursor):
+        self.name, self.level = cursor.text(), cursor.number(1)
+        flags = cursor.number(1)
+        self.clean, self.keepalive = bool(flags & 2), cursor.number()
+        self.client_id = cursor.text()
+        self._need(not flags & 1, "has its reserved flag set")
+        if flags & 4:
+            self.will = Will(cursor.text(), cursor.field(), flags >> 3 & 3, bool(flags & 0x20))
         else:
-            self._need(len(self.body) == 2, "is not two bytes long")
-            self.packet_id = int.from_bytes(self.body, "big")
+            self._need(not flags & 0x38, "has flags of a will that is not there")
+        if flags & 0x80:
+            self.username = cursor.text()
+        if flags & 0x40:
+            self.password = cursor.field()
 
-    def _read_publish(self):
+    def _read_connack(self, cursor):
+        flags = cursor.number(1)
+        self._need(flags < 2, "has reserved flags set")
+        self.session_present, self.code = bool(flags), cursor.number(1)
+
+    def _read_publish(self, cursor):
         self.dup, self.qos, self.retain = bool(self.flags & 8), self.flags >> 1 & 3, bool(self.flags & 1)
         self._need(self.qos < 3, "has QoS 3")
         self._need(self.qos or not self.dup, "has DUP at QoS 0 [MQTT-3.3.1-2]")
-        self._need(len(self.body) >= 2, "has no topic")
-        at = 2 + int.from_bytes(self.body[:2], "big")
-        self._need(len(self.body) >= at + (2 if self.qos else 0), "is cut")
-        self.topic = self.body[2:at].decode()
+        self.topic = cursor.text()
         self._need(self.topic and not set("+#\0") & set(self.topic), "has an invalid topic name [MQTT-3.3.2-2]")
         if self.qos:
-            self.packet_id = int.from_bytes(self.body[at : at + 2], "big")
-            self._need(self.packet_id, "has packet identifier 0 [MQTT-2.3.1-1]")
-            at += 2
-        self.payload = self.body[at:]
+            self._read_id(cursor)
+        self.payload = cursor.take(len(cursor.rest))
+
+    def _read_id(self, cursor):
+        self.packet_id = cursor.number()
+        self._need(self.packet_id, "has packet identifier 0 [MQTT-2.3.1-1]")
+
+    def _read_subscribe(self, cursor):
+        self._read_id(cursor)
+        self.filters = []
+        while cursor.rest:
+            self.filters.append((cursor.text(), cursor.number(1)))
+        self._need(self.filters, "has no filter [MQTT-3.8.3-3]")
+
+    def _read_suback(self, cursor):
+        self._read_id(cursor)
+        self.codes = list(cursor.take(len(cursor.rest)))
+        self._need(self.codes, "has no codes")
+        self._need(set(self.codes) <= {0, 1, 2, 0x80}, "has a code that is not of 3.1.1 [MQTT-3.9.3-2]")
+
+    def _read_unsubscribe(self, cursor):
+        self._read_id(cursor)
+        self.filters = []
+        while cursor.rest:
+            self.filters.append(cursor.text())
+        self._need(self.filters, "has no filter [MQTT-3.10.3-2]")
+
+    def _read_nothing(self, cursor):
+        pass
+
+    _READERS = {
+        CONNECT: _read_connect,
+        CONNACK: _read_connack,
+        PUBLISH: _read_publish,
+        SUBSCRIBE: _read_subscribe,
+        SUBACK: _read_suback,
+        UNSUBSCRIBE: _read_unsubscribe,
+        **dict.fromkeys((PUBACK, PUBREC, PUBREL, PUBCOMP, UNSUBACK), _read_id),
+        **dict.fromkeys((PINGREQ, PINGRESP, DISCONNECT), _read_nothing),
+    }
 
     def _need(self, condition, text_if_not):
         if not condition:
@@ -235,19 +319,17 @@ class Packet:
 
     def _fail(self, what):
         shown = self.body[:40].hex(" ") + ("..." if len(self.body) > 40 else "")
-        raise PacketError(f"{NAMES[self.kind]} from the broker {what}: {self.first:02x} | {shown}")
+        raise PacketError(f"{NAMES[self.kind]} {what}: {self.first:02x} | {shown}")
 
     def is_publish(self, topic, payload=None):
         return self.kind == PUBLISH and self.topic == topic and payload in (None, self.payload)
 
     def __repr__(self):
-        shown = {"code": self.code, "session_present": self.session_present, "id": self.packet_id}
-        shown |= {"codes": self.codes}
-        if self.kind == PUBLISH:
-            shown |= {"topic": self.topic, "qos": self.qos, "dup": self.dup, "retain": self.retain}
-            shown |= {"payload": brief(self.payload)}
-        fields = " ".join(f"{key}={value!r}" for key, value in shown.items() if value is not None)
-        return f"<{NAMES[self.kind]}{' ' if fields else ''}{fields}>"
+        shown = {field: getattr(self, field) for field in self.FIELDS}
+        if self.payload is not None:
+            shown["payload"] = brief(self.payload)
+        fields = "".join(f" {key}={value!r}" for key, value in shown.items() if value is not None)
+        return f"<{NAMES[self.kind]}{fields}>"
 
 
 def brief(raw, limit=32):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A raw MQTT peer: sends any bytes, whole or in pieces, and expects packets or a close by a deadline.
 
-A peer knows the protocol only as far as a test tells it. Everything that peers send and see goes into one timeline for
+A peer knows the protocol only as far as a test tells it. Most are clients; one that was accepted plays the broker. Everything that peers send and see goes into one timeline for
 each test, which a failing test prints:
 
     +0.0021 alice   -> CONNECT? 10 11 00 04 4d 51 54 54 ...
@@ -64,21 +64,29 @@ class Poller:
 class Peer:
     _numbers = itertools.count(1)
 
-    def __init__(self, address, *, name=None, timeline=None, receive_buffer=None):
+    def __init__(self, sock, *, name=None, timeline=None, reads=mqtt.FROM_SERVER):
         self.name = name or f"peer-{next(self._numbers)}"
         self.timeline = timeline or Timeline()
+        self.reads = reads  # the packet types that the other side may send
         self.buffer = bytearray()
         self.closed_by_broker = None  # how, once it is known
         self.next_id = itertools.count(1)
-        self.socket = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
-        if receive_buffer:  # has to be set before the window is negotiated
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-        self.socket.settimeout(Deadline().left())
-        self.socket.connect(address)
+        self.socket = sock
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
         self.poller = Poller(self.socket)
-        self.timeline.add(self.name, "--", f"connected from port {self.socket.getsockname()[1]}")
+
+    @classmethod
+    def open(cls, address, *, receive_buffer=None, **options):
+        """A client's connection to a broker."""
+        sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+        if receive_buffer:  # has to be set before the window is negotiated
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.settimeout(Deadline().left())
+        sock.connect(address)
+        one = cls(sock, **options)
+        one.timeline.add(one.name, "--", f"connected from port {sock.getsockname()[1]}")
+        return one
 
     # What goes out
 
@@ -153,7 +161,7 @@ class Peer:
         """The next packet, or None when the broker has closed."""
         deadline = Deadline(seconds)
         while True:
-            packet = mqtt.split(self.buffer)
+            packet = mqtt.split(self.buffer, self.reads)
             if packet:
                 self.timeline.add(self.name, "<-", packet)
                 return packet
@@ -320,6 +328,37 @@ class Peer:
         return kind(f"{self.name}: {what}")
 
 
+class FakeBroker:
+    """Listens, and plays the broker to one client after the other."""
+
+    def __init__(self, timeline):
+        self.timeline = timeline
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = self.listener.getsockname()
+        self.url = f"mqtt://127.0.0.1:{self.address[1]}"
+        self.accepted = []
+
+    def accept(self, seconds=EVENT_S):
+        """The next client's connection."""
+        self.listener.settimeout(Deadline(seconds).left())
+        sock, _ = self.listener.accept()
+        one = Peer(sock, name=f"broker-{len(self.accepted)}", timeline=self.timeline, reads=mqtt.FROM_CLIENT)
+        self.accepted.append(one)
+        return one
+
+    def serve_connect(self):
+        """The next client's connection after its CONNECT and our CONNACK, and that CONNECT."""
+        one = self.accept()
+        connect = one.expect(mqtt.CONNECT)
+        one.send(mqtt.connack())
+        return one, connect
+
+    def close(self):
+        for one in self.accepted:
+            one.socket.close()
+        self.listener.close()
+
+
 _fences = itertools.count(1)
 
 
@@ -340,7 +379,10 @@ def fence(publisher, subscriber, qos=0):
         seen.append(packet)
         return packet
 
-    while next_seen().kind != mqtt.SUBACK:
+    def is_subscribed(packet):
+        return packet.kind == mqtt.SUBACK and packet.packet_id == packet_id
+
+    while not is_subscribed(next_seen()):
         pass
     publisher.publish(topic, b"fence", qos=qos)
     while not next_seen().is_publish(topic):

@@ -121,9 +121,8 @@ def test_packets_right_behind_connect_are_served(peers, client, unique):
     topic = f"{unique}/t"
     one.send(mqtt.connect(unique) + mqtt.subscribe(1, [(topic, 0)]) + mqtt.publish(topic, b"mine") + mqtt.pingreq())
     one.expect(mqtt.CONNACK, code=0)
-    one.expect(mqtt.SUBACK, packet_id=1)
-    seen = {one.receive().kind, one.receive().kind}
-    assert seen == {mqtt.PUBLISH, mqtt.PINGRESP}
+    # A subscription may be served before its SUBACK is sent, so the three come in any order.
+    assert {one.receive().kind for _ in range(3)} == {mqtt.SUBACK, mqtt.PUBLISH, mqtt.PINGRESP}
 
 
 def test_disconnect_is_followed_by_close(client):
