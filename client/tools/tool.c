@@ -9,24 +9,39 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 #include <unistd.h>
+
+#define SIGNAL_AGAIN_S                                                                                       \
+    1 // timeout(1) sends its signal to the process and to its group: two within this time are one
 
 // A signal handler can reach nothing but what is global.
 static struct hbmqtt_client *signal_client;
 static volatile sig_atomic_t signal_seen;
+static volatile time_t signal_time_s;
 static enum tool warning_tool; // and config_warn has no context
 
+// The first signal ends the work in order, a later one ends the process.
 static void tool_handle_signal(int number)
 {
-    signal_seen = number;
-    hbmqtt_interrupt(signal_client);
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    if (signal_seen == 0) {
+        signal_seen = number;
+        signal_time_s = now.tv_sec;
+        hbmqtt_interrupt(signal_client);
+    } else if (now.tv_sec - signal_time_s > SIGNAL_AGAIN_S) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
 }
 
-// The first signal ends the work in order, the second ends the process.
 static void tool_catch_signals(struct hbmqtt_client *client)
 {
-    struct sigaction action = {.sa_handler = tool_handle_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction action = {.sa_handler = tool_handle_signal};
     sigemptyset(&action.sa_mask);
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
     signal_client = client;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
