@@ -16,9 +16,8 @@ int connection_open(struct connection *connection, const struct address *address
     *connection = (struct connection){.epoll_fd = epoll_fd, .owner = owner};
     splitter_init(&connection->splitter);
     connection->fd = socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (connection->fd < 0) {
+    if (connection->fd < 0)
         return -errno;
-    }
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = owner};
     if (setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) != 0 ||
         (connect(connection->fd, (const struct sockaddr *)&address->storage, address->length) != 0 &&
@@ -45,9 +44,8 @@ void connection_close(struct connection *connection)
 static int connection_watch_room(struct connection *connection, bool watch)
 {
     struct epoll_event event = {.events = EPOLLIN | (watch ? EPOLLOUT : 0), .data.ptr = connection->owner};
-    if (watch == connection->watches_room) {
+    if (watch == connection->watches_room)
         return 0;
-    }
     connection->watches_room = watch;
     return epoll_ctl(connection->epoll_fd, EPOLL_CTL_MOD, connection->fd, &event) != 0 ? -errno : 0;
 }
@@ -58,9 +56,8 @@ static int connection_keep(struct connection *connection, const uint8_t *data, s
     if (kept + length > connection->pending_capacity) {
         size_t capacity = 2 * (kept + length);
         uint8_t *grown = realloc(connection->pending, capacity);
-        if (grown == NULL) {
+        if (grown == NULL)
             return -ENOMEM;
-        }
         connection->pending = grown;
         connection->pending_capacity = capacity;
     }
@@ -78,21 +75,18 @@ static int connection_keep(struct connection *connection, const uint8_t *data, s
 static ssize_t connection_try(struct connection *connection, const uint8_t *data, size_t length)
 {
     ssize_t sent = send(connection->fd, data, length, MSG_NOSIGNAL);
-    if (sent < 0) {
+    if (sent < 0)
         return errno == EAGAIN || errno == EINTR || errno == ENOTCONN ? 0 : -errno;
-    }
     return sent;
 }
 
 int connection_send(struct connection *connection, const uint8_t *data, size_t length)
 {
     ssize_t sent = 0;
-    if (!connection_blocked(connection)) {
+    if (!connection_blocked(connection))
         sent = connection_try(connection, data, length);
-    }
-    if (sent < 0) {
+    if (sent < 0)
         return (int)sent;
-    }
     return (size_t)sent < length ? connection_keep(connection, data + sent, length - (size_t)sent) : 0;
 }
 
@@ -100,9 +94,8 @@ int connection_flush(struct connection *connection)
 {
     ssize_t sent = connection_try(connection, connection->pending + connection->pending_at,
                                   connection->pending_end - connection->pending_at);
-    if (sent < 0) {
+    if (sent < 0)
         return (int)sent;
-    }
     connection->pending_at += (size_t)sent;
     return connection_watch_room(connection, connection_blocked(connection));
 }
@@ -110,12 +103,10 @@ int connection_flush(struct connection *connection)
 int connection_receive(struct connection *connection, struct receive_buffer *buffer)
 {
     ssize_t received = recv(connection->fd, buffer->data, sizeof(buffer->data), 0);
-    if (received < 0) {
+    if (received < 0)
         return -errno;
-    }
-    if (received == 0) {
+    if (received == 0)
         return -ECONNRESET;
-    }
     splitter_give(&connection->splitter, buffer->data, (size_t)received);
     return (int)received;
 }

@@ -30,9 +30,8 @@ static int resolve(const struct options *options, struct address *ret_address)
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *found;
     int rc = getaddrinfo(options->host, options->port, &hints, &found);
-    if (rc != 0) {
+    if (rc != 0)
         return fail(options->host, gai_strerror(rc));
-    }
     memcpy(&ret_address->storage, found->ai_addr, found->ai_addrlen);
     ret_address->length = found->ai_addrlen;
     freeaddrinfo(found);
@@ -46,17 +45,15 @@ static int raise_descriptor_limit(uint32_t wanted)
         limit.rlim_cur = limit.rlim_max;
         (void)setrlimit(RLIMIT_NOFILE, &limit); // the check below tells
     }
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted + SPARE_DESCRIPTORS) {
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted + SPARE_DESCRIPTORS)
         return fail("too many connections", "raise the limit of open files (ulimit -n)");
-    }
     return 0;
 }
 
 static struct ledger_layout layout_of(const struct options *options)
 {
-    if (options->shape == SHAPE_PAIRWISE) {
+    if (options->shape == SHAPE_PAIRWISE)
         return (struct ledger_layout){options->publishers, 1, 1};
-    }
     return (struct ledger_layout){1, options->publishers, options->subscribers};
 }
 
@@ -77,9 +74,8 @@ static int crowd_make_peers(struct crowd *crowd)
     crowd->count = idle ? options->connections : publishers + subscribers;
     crowd->peers = calloc(crowd->count, sizeof(*crowd->peers));
     crowd->team.due = calloc(publishers + 1, sizeof(*crowd->team.due));
-    if (crowd->peers == NULL || crowd->team.due == NULL) {
+    if (crowd->peers == NULL || crowd->team.due == NULL)
         return -ENOMEM;
-    }
     if (idle) {
         name_peers(crowd->peers, crowd->count, PEER_IDLE);
     } else {
@@ -94,12 +90,10 @@ static int crowd_make_team(struct crowd *crowd)
 {
     struct team *team = &crowd->team;
     int rc = publish_form_init(&team->form, team->options->payload, team->options->qos);
-    if (rc == 0) {
+    if (rc == 0)
         rc = ledger_init(&team->ledger, layout_of(team->options));
-    }
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
     team->send_capacity = team->form.size > SEND_BYTES ? team->form.size : SEND_BYTES;
     team->send_buffer = malloc(team->send_capacity);
     return team->send_buffer == NULL ? -ENOMEM : 0;
@@ -115,29 +109,24 @@ struct crowd *crowd_create(const struct options *options)
     crowd->team.options = options;
     crowd->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     int rc = crowd->epoll_fd < 0 ? -errno : crowd_make_peers(crowd);
-    if (rc == 0) {
+    if (rc == 0)
         rc = crowd_make_team(crowd);
-    }
-    if (rc != 0) {
+    if (rc != 0)
         (void)fail("cannot prepare", strerror(-rc));
-    } else if (raise_descriptor_limit(crowd->count) == 0 && resolve(options, &crowd->address) == 0) {
+    else if (raise_descriptor_limit(crowd->count) == 0 && resolve(options, &crowd->address) == 0)
         return crowd;
-    }
     crowd_destroy(crowd);
     return NULL;
 }
 
 void crowd_destroy(struct crowd *crowd)
 {
-    if (crowd == NULL) {
+    if (crowd == NULL)
         return;
-    }
-    for (uint32_t index = 0; index < crowd->opened; index++) {
+    for (uint32_t index = 0; index < crowd->opened; index++)
         connection_close(&crowd->peers[index].connection);
-    }
-    if (crowd->epoll_fd >= 0) {
+    if (crowd->epoll_fd >= 0)
         close(crowd->epoll_fd);
-    }
     publish_form_finish(&crowd->team.form);
     ledger_finish(&crowd->team.ledger);
     free(crowd->team.send_buffer);
@@ -156,9 +145,8 @@ static int crowd_publish(struct crowd *crowd)
         struct peer *publisher = team->due[index];
         publisher->due = false;
         int rc = team->publishing ? peer_publish(publisher, team) : 0;
-        if (rc != 0) {
+        if (rc != 0)
             return rc;
-        }
     }
     return 0;
 }
@@ -167,18 +155,15 @@ int crowd_turn(struct crowd *crowd, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
     int rc = crowd_publish(crowd);
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
     int count = epoll_wait(crowd->epoll_fd, events, EVENTS_MAX, timeout_ms);
-    if (count < 0) {
+    if (count < 0)
         return errno == EINTR ? 0 : fail("epoll", strerror(errno));
-    }
     for (int index = 0; index < count; index++) {
         rc = peer_on_event(events[index].data.ptr, &crowd->team, events[index].events);
-        if (rc != 0) {
+        if (rc != 0)
             return rc;
-        }
     }
     return 0;
 }
@@ -191,14 +176,12 @@ int crowd_connect(struct crowd *crowd)
         while (crowd->opened < crowd->count && crowd->opened - ready < CONNECTING_MAX) {
             struct peer *peer = &crowd->peers[crowd->opened++];
             int rc = peer_open(peer, &crowd->team, &crowd->address, crowd->epoll_fd);
-            if (rc != 0) {
+            if (rc != 0)
                 return rc;
-            }
         }
         int rc = crowd_turn(crowd, 100);
-        if (rc != 0) {
+        if (rc != 0)
             return rc;
-        }
         if (crowd->team.ready_count > ready) {
             deadline_ns = meter_now_ns() + CONNECT_TIMEOUT_NS;
         } else if (meter_now_ns() > deadline_ns) {
@@ -233,9 +216,8 @@ void crowd_stop_publishing(struct crowd *crowd)
 uint64_t crowd_unacknowledged(const struct crowd *crowd)
 {
     uint64_t count = 0;
-    for (uint32_t index = 0; index < crowd->team.options->publishers; index++) {
+    for (uint32_t index = 0; index < crowd->team.options->publishers; index++)
         count += crowd->team.publishers[index].unacknowledged;
-    }
     return count;
 }
 

@@ -82,14 +82,12 @@ static void die(const char *what)
 static void pin(uint32_t core)
 {
     cpu_set_t cores;
-    if (core == CORE_ANY) {
+    if (core == CORE_ANY)
         return;
-    }
     CPU_ZERO(&cores);
     CPU_SET(core, &cores);
-    if (sched_setaffinity(0, sizeof(cores), &cores) != 0) {
+    if (sched_setaffinity(0, sizeof(cores), &cores) != 0)
         die("pinning to a core");
-    }
 }
 
 // ---- The receiver ----
@@ -103,16 +101,13 @@ static void receive_for_ever(int epoll_fd, int progress_fd, uint64_t half_window
         int count = epoll_wait(epoll_fd, events, EVENTS_MAX, -1);
         for (int index = 0; index < count; index++) {
             ssize_t length = recv(events[index].data.fd, buffer, sizeof(buffer), 0);
-            if (length <= 0) {
+            if (length <= 0)
                 exit(EXIT_SUCCESS); // the sender has ended
-            }
             received += (uint64_t)length;
         }
-        for (; received >= half_window_bytes; received -= half_window_bytes) {
-            if (write(progress_fd, "", 1) != 1) {
+        for (; received >= half_window_bytes; received -= half_window_bytes)
+            if (write(progress_fd, "", 1) != 1)
                 exit(EXIT_SUCCESS);
-            }
-        }
     }
 }
 
@@ -126,9 +121,8 @@ static void receiver_main(const struct options *options, struct sockaddr_in addr
         struct epoll_event event = {.events = EPOLLIN};
         event.data.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         if (event.data.fd < 0 || connect(event.data.fd, (struct sockaddr *)&address, sizeof(address)) != 0 ||
-            epoll_ctl(epoll_fd, EPOLL_CTL_ADD, event.data.fd, &event) != 0) {
+            epoll_ctl(epoll_fd, EPOLL_CTL_ADD, event.data.fd, &event) != 0)
             die("connecting");
-        }
     }
     receive_for_ever(epoll_fd, progress_fd, half_window_bytes);
 }
@@ -148,9 +142,8 @@ static void sender_accept(struct sender *sender, int listener)
     (void)setsockopt(listener, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     for (uint32_t index = 0; index < sender->options.connections; index++) {
         int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) != 0) {
+        if (fd < 0 || setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof(yes)) != 0)
             die("accepting");
-        }
         sender->sockets[index] = fd;
     }
 }
@@ -165,19 +158,16 @@ static void sender_start(struct sender *sender)
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (listener < 0 || bind(listener, (struct sockaddr *)&address, length) != 0 ||
         listen(listener, 4096) != 0 || getsockname(listener, (struct sockaddr *)&address, &length) != 0 ||
-        pipe(progress) != 0) {
+        pipe(progress) != 0)
         die("listening on loopback");
-    }
     sender->log_size = span > LOG_BYTES ? span : LOG_BYTES;
     sender->log = malloc(sender->log_size);
     sender->sockets = calloc(options->connections, sizeof(*sender->sockets));
-    if (sender->log == NULL || sender->sockets == NULL) {
+    if (sender->log == NULL || sender->sockets == NULL)
         die("memory");
-    }
     sender->receiver = fork();
-    if (sender->receiver < 0) {
+    if (sender->receiver < 0)
         die("fork");
-    }
     if (sender->receiver == 0) {
         close(listener);
         close(progress[0]);
@@ -195,9 +185,8 @@ static void send_all(int fd, const uint8_t *data, size_t length)
 {
     while (length > 0) {
         ssize_t sent = send(fd, data, length, MSG_NOSIGNAL);
-        if (sent <= 0) {
+        if (sent <= 0)
             die("sending");
-        }
         data += sent;
         length -= (size_t)sent;
     }
@@ -206,24 +195,21 @@ static void send_all(int fd, const uint8_t *data, size_t length)
 static void sender_round(struct sender *sender)
 {
     size_t span = (size_t)sender->options.depth * sender->options.bytes;
-    if (sender->log_at + span > sender->log_size) {
+    if (sender->log_at + span > sender->log_size)
         sender->log_at = 0;
-    }
     uint8_t *data = sender->log + sender->log_at;
     memset(data, 'x', span); // a broker writes the bytes once, too
     sender->log_at += span;
-    for (uint32_t index = 0; index < sender->options.connections; index++) {
+    for (uint32_t index = 0; index < sender->options.connections; index++)
         send_all(sender->sockets[index], data, span);
-    }
     sender->sends += sender->options.connections;
 }
 
 static void sender_half_window(struct sender *sender)
 {
     uint8_t byte;
-    for (uint32_t round = rounds_in_half_window(&sender->options); round > 0; round--) {
+    for (uint32_t round = rounds_in_half_window(&sender->options); round > 0; round--)
         sender_round(sender);
-    }
     if (++sender->halves_ahead == 2) {
         if (read(sender->progress_fd, &byte, 1) != 1) {
             errno = EPIPE;
@@ -236,16 +222,14 @@ static void sender_half_window(struct sender *sender)
 static void sender_run(struct sender *sender, double seconds)
 {
     uint64_t deadline_ns = meter_now_ns() + (uint64_t)(seconds * NS_PER_S);
-    while (meter_now_ns() < deadline_ns) {
+    while (meter_now_ns() < deadline_ns)
         sender_half_window(sender);
-    }
 }
 
 static void sender_finish(struct sender *sender)
 {
-    for (uint32_t index = 0; index < sender->options.connections; index++) {
+    for (uint32_t index = 0; index < sender->options.connections; index++)
         close(sender->sockets[index]);
-    }
     close(sender->progress_fd);
     (void)waitpid(sender->receiver, NULL, 0); // it ends when its first socket closes
     free(sender->sockets);
@@ -264,9 +248,8 @@ struct moment {
 static struct moment sender_moment(const struct sender *sender)
 {
     struct moment moment = {.now_ns = meter_now_ns(), .sends = sender->sends};
-    if (meter_cpu_ns(0, &moment.sender_ns) != 0 || meter_cpu_ns(sender->receiver, &moment.receiver_ns) != 0) {
+    if (meter_cpu_ns(0, &moment.sender_ns) != 0 || meter_cpu_ns(sender->receiver, &moment.receiver_ns) != 0)
         die("reading CPU clocks");
-    }
     return moment;
 }
 

@@ -80,9 +80,8 @@ enum ledger_result ledger_deliver(struct ledger *ledger, uint32_t subscriber, st
     ledger->delivered++;
     ledger->lost += (uint32_t)skipped;
     *next = tag.sequence + 1;
-    if (!held || --flow->holders > 0) {
+    if (!held || --flow->holders > 0)
         return LEDGER_NOTED;
-    }
     flow_find_slowest(flow, ledger->layout.subscribers);
     return LEDGER_MOVED;
 }
@@ -104,9 +103,8 @@ void ledger_write_off(struct ledger *ledger)
     ledger->lost += ledger_outstanding(ledger);
     for (uint32_t publisher = 0; publisher < flows; publisher++) {
         struct flow *flow = &ledger->flows[publisher];
-        for (uint32_t link = 0; link < ledger->layout.subscribers; link++) {
+        for (uint32_t link = 0; link < ledger->layout.subscribers; link++)
             flow->next[link] = flow->published;
-        }
         flow_find_slowest(flow, ledger->layout.subscribers);
     }
 }

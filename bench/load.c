@@ -48,9 +48,8 @@ static int run_snapshot(const struct run *run, struct snapshot *ret_snapshot)
         rc = rc != 0 ? rc : meter_cpu_ns(options->pid, &snapshot.broker_cpu_ns);
     }
     rc = rc != 0 ? rc : meter_cpu_ns(0, &snapshot.own_cpu_ns);
-    if (rc != 0) {
+    if (rc != 0)
         return fail_broker(options, rc);
-    }
     snapshot.now_ns = meter_now_ns();
     *ret_snapshot = snapshot;
     return 0;
@@ -67,9 +66,8 @@ static int run_turn(struct run *run)
 {
     const struct team *team = &run->crowd->team;
     int rc = crowd_turn(run->crowd, TURN_MS);
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
     uint64_t progress = team->ledger.delivered + team->traffic.acknowledged;
     if (progress != run->progress) {
         run->progress = progress;
@@ -93,9 +91,8 @@ static int run_until(struct run *run, uint64_t deadline_ns, uint64_t delivered)
             fprintf(stderr, "hbmqtt_load: the broker has stopped acknowledging\n");
             return rc;
         }
-        if (rc != 0 && rc != -ETIMEDOUT) {
+        if (rc != 0 && rc != -ETIMEDOUT)
             return rc;
-        }
     }
     return 0;
 }
@@ -104,9 +101,8 @@ static int run_drain(struct run *run)
 {
     int rc = 0;
     crowd_stop_publishing(run->crowd);
-    while (rc == 0 && !run_idle(run)) {
+    while (rc == 0 && !run_idle(run))
         rc = run_turn(run);
-    }
     return rc == -ETIMEDOUT ? 0 : rc;
 }
 
@@ -122,14 +118,12 @@ static int run_load(struct run *run)
     run->progress_ns = meter_now_ns();
     int rc = run_until(run, seconds_from_now(options->warmup_s), UINT64_MAX);
     rc = rc != 0 ? rc : run_snapshot(run, &run->result.begin);
-    if (rc != 0) {
+    if (rc != 0)
         return rc;
-    }
-    if (options->messages > 0) {
+    if (options->messages > 0)
         rc = run_until(run, UINT64_MAX, run->result.begin.delivered + options->messages);
-    } else {
+    else
         rc = run_until(run, seconds_from_now(options->seconds), UINT64_MAX);
-    }
     rc = rc != 0 ? rc : run_snapshot(run, &run->result.end);
     return rc != 0 ? rc : run_drain(run);
 }
@@ -144,9 +138,8 @@ static int run_settle(struct run *run)
         uint64_t now_used_ns;
         int rc = crowd_turn(run->crowd, TURN_MS);
         rc = rc != 0 ? rc : meter_cpu_ns(run->crowd->team.options->pid, &now_used_ns);
-        if (rc != 0) {
+        if (rc != 0)
             return rc;
-        }
         if (now_used_ns != used_ns) {
             used_ns = now_used_ns;
             quiet_ns = meter_now_ns();
@@ -160,9 +153,8 @@ static int run_all(struct run *run)
     bool idle = run->crowd->team.options->shape == SHAPE_IDLE;
     int rc = run_snapshot(run, &run->result.empty);
     rc = rc != 0 ? rc : crowd_connect(run->crowd);
-    if (rc == 0 && idle) {
+    if (rc == 0 && idle)
         rc = run_settle(run);
-    }
     rc = rc != 0 ? rc : run_snapshot(run, &run->result.connected);
     run->result.begin = run->result.end = run->result.connected;
     return rc != 0 || idle ? rc : run_load(run);
@@ -183,13 +175,11 @@ int main(int argc, char **argv)
 {
     struct options options;
     int rc = options_parse(argc, argv, &options);
-    if (rc != 0) {
+    if (rc != 0)
         return rc > 0 ? EXIT_SUCCESS : 2;
-    }
     struct run run = {.crowd = crowd_create(&options)};
-    if (run.crowd == NULL) {
+    if (run.crowd == NULL)
         return EXIT_FAILURE;
-    }
     run.result.options = &options;
     run.result.connections = run.crowd->count;
     run.result.packet_bytes = run.crowd->team.form.size;

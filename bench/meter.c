@@ -28,12 +28,10 @@ int meter_cpu_ns(pid_t pid, uint64_t *ret_cpu_ns)
     clockid_t clock;
     struct timespec used;
     int error = clock_getcpuclockid(pid, &clock);
-    if (error != 0) {
+    if (error != 0)
         return -error;
-    }
-    if (clock_gettime(clock, &used) != 0) {
+    if (clock_gettime(clock, &used) != 0)
         return -errno;
-    }
     *ret_cpu_ns = to_ns(used);
     return 0;
 }
@@ -49,9 +47,8 @@ int meter_cpu_ticks(pid_t pid, struct cpu_ticks *ret_ticks)
 {
     char line[1024];
     FILE *file = open_proc(pid, "stat");
-    if (file == NULL) {
+    if (file == NULL)
         return -errno;
-    }
     bool read = fgets(line, sizeof(line), file) != NULL;
     fclose(file);
 
@@ -59,9 +56,8 @@ int meter_cpu_ticks(pid_t pid, struct cpu_ticks *ret_ticks)
     // last one.
     const char *rest = read ? strrchr(line, ')') : NULL;
     if (rest == NULL || sscanf(rest, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %" SCNu64 " %" SCNu64,
-                               &ret_ticks->user, &ret_ticks->kernel) != 2) {
+                               &ret_ticks->user, &ret_ticks->kernel) != 2)
         return -EIO;
-    }
     return 0;
 }
 
@@ -71,16 +67,14 @@ static int sum_lines(pid_t pid, const char *file_name, const char *const names[]
     char line[256];
     uint64_t sum = 0;
     FILE *file = open_proc(pid, file_name);
-    if (file == NULL) {
+    if (file == NULL)
         return -errno;
-    }
     while (fgets(line, sizeof(line), file) != NULL) {
         for (const char *const *name = names; *name != NULL; name++) {
             size_t length = strlen(*name);
             uint64_t kib;
-            if (strncmp(line, *name, length) == 0 && sscanf(line + length, ": %" SCNu64, &kib) == 1) {
+            if (strncmp(line, *name, length) == 0 && sscanf(line + length, ": %" SCNu64, &kib) == 1)
                 sum += kib * 1024;
-            }
         }
     }
     int rc = ferror(file) ? -EIO : 0;
@@ -95,8 +89,7 @@ int meter_memory(pid_t pid, struct memory_use *ret_memory)
     static const char *const private_bytes[] = {"Private_Clean", "Private_Dirty", "Private_Hugetlb", NULL};
     static const char *const peak[] = {"VmHWM", NULL};
     int rc = sum_lines(pid, "smaps_rollup", resident, &ret_memory->resident);
-    if (rc == 0) {
+    if (rc == 0)
         rc = sum_lines(pid, "smaps_rollup", private_bytes, &ret_memory->private_bytes);
-    }
     return rc != 0 ? rc : sum_lines(pid, "status", peak, &ret_memory->resident_peak);
 }

@@ -42,9 +42,8 @@ struct micro {
 static void encode_stream(struct fixture *fixture)
 {
     struct writer writer = writer_of(fixture->stream, sizeof(fixture->stream));
-    for (uint32_t index = 0; index < STREAM_COUNT; index++) {
+    for (uint32_t index = 0; index < STREAM_COUNT; index++)
         packet_encode(&fixture->packet, fixture->version, &writer);
-    }
     fixture->stream_length = (uint32_t)(writer.at - fixture->stream);
 }
 
@@ -123,9 +122,8 @@ static uint64_t run_decode(const struct fixture *fixture, uint32_t count)
     for (uint32_t done = 0; done < count; done++) {
         struct frame frame;
         struct packet packet;
-        if (stream.length == 0) {
+        if (stream.length == 0)
             stream = (struct bytes){fixture->stream, fixture->stream_length};
-        }
         if (frame_read(stream, SIZE_MAX_ANY, &frame) != FRAME_READY ||
             packet_decode(&frame, fixture->version, &packet) != REASON_SUCCESS) {
             fputs("hbmqtt_micro: the codec refused its own packet\n", stderr);
@@ -219,11 +217,9 @@ static void measure(const struct micro *micro, uint32_t rounds, uint32_t count)
 
 static bool wanted(const char *name, char **names, int count)
 {
-    for (int index = 0; index < count; index++) {
-        if (strcmp(names[index], name) == 0) {
+    for (int index = 0; index < count; index++)
+        if (strcmp(names[index], name) == 0)
             return true;
-        }
-    }
     return count == 0;
 }
 
@@ -265,8 +261,7 @@ int main(int argc, char **argv)
             measured++;
         }
     }
-    if (measured == 0) {
+    if (measured == 0)
         fputs("hbmqtt_micro: no operation has that name\n", stderr);
-    }
     return measured > 0 ? EXIT_SUCCESS : 2;
 }

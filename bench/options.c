@@ -89,11 +89,9 @@ const char *shape_name(enum shape shape)
 
 static const char *option_name(int id)
 {
-    for (const struct option *option = long_options; option->name != NULL; option++) {
-        if (option->val == id) {
+    for (const struct option *option = long_options; option->name != NULL; option++)
+        if (option->val == id)
             return option->name;
-        }
-    }
     return "?";
 }
 
@@ -122,9 +120,8 @@ static int parse_u32(int id, const char *text, uint32_t lowest, uint32_t highest
 {
     uint64_t count;
     int rc = parse_count(id, text, lowest, highest, &count);
-    if (rc == 0) {
+    if (rc == 0)
         *ret_count = (uint32_t)count;
-    }
     return rc;
 }
 
@@ -132,9 +129,8 @@ static int parse_seconds(int id, const char *text, double *ret_seconds)
 {
     char *end;
     double seconds = strtod(text, &end);
-    if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= 86400)) {
+    if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= 86400))
         return refuse(id, text, "seconds, at most a day");
-    }
     *ret_seconds = seconds;
     return 0;
 }
@@ -154,9 +150,8 @@ static int parse_pid(int id, const char *text, pid_t *ret_pid)
 {
     uint64_t pid;
     int rc = parse_count(id, text, 1, INT32_MAX, &pid);
-    if (rc == 0) {
+    if (rc == 0)
         *ret_pid = (pid_t)pid;
-    }
     return rc;
 }
 
@@ -164,9 +159,8 @@ static int parse_qos(int id, const char *text, uint8_t *ret_qos)
 {
     uint64_t qos;
     int rc = parse_count(id, text, 0, 2, &qos);
-    if (rc == 0) {
+    if (rc == 0)
         *ret_qos = (uint8_t)qos;
-    }
     return rc;
 }
 
@@ -237,13 +231,11 @@ static int options_complete(struct options *options)
     bool one_publisher = options->shape == SHAPE_FAN_OUT;
     if (options->publishers == 0) {
         options->publishers = one_publisher ? 1 : 100;
-        if (options->shape == SHAPE_PAIRWISE && options->subscribers != 0) {
+        if (options->shape == SHAPE_PAIRWISE && options->subscribers != 0)
             options->publishers = options->subscribers;
-        }
     }
-    if (options->subscribers == 0) {
+    if (options->subscribers == 0)
         options->subscribers = options->shape == SHAPE_FAN_IN ? 1 : one_publisher ? 100 : options->publishers;
-    }
     if (options->shape == SHAPE_PAIRWISE && options->subscribers != options->publishers) {
         fprintf(stderr, "hbmqtt_load: --shape pairwise needs as many subscribers as publishers\n");
         return -EINVAL;
@@ -256,9 +248,8 @@ static int options_complete(struct options *options)
         fprintf(stderr, "hbmqtt_load: --seconds 0 measures nothing\n");
         return -EINVAL;
     }
-    if (options->window == 0) {
+    if (options->window == 0)
         options->window = larger(window_default(options), options->batch);
-    }
     if (options->batch > options->window) {
         fprintf(stderr, "hbmqtt_load: --batch %u is larger than the window of %u\n", options->batch,
                 options->window);
@@ -280,17 +271,15 @@ int options_parse(int argc, char **argv, struct options *ret_options)
     };
     for (int id; (id = getopt_long(argc, argv, "", long_options, NULL)) != -1;) {
         int rc = parse_option(id, optarg, &options);
-        if (rc != 0) {
+        if (rc != 0)
             return rc;
-        }
     }
     if (optind != argc) {
         fprintf(stderr, "hbmqtt_load: unexpected argument: %s\n", argv[optind]);
         return -EINVAL;
     }
     int rc = options_complete(&options);
-    if (rc == 0) {
+    if (rc == 0)
         *ret_options = options;
-    }
     return rc;
 }

@@ -48,9 +48,8 @@ static void team_add_due(struct team *team, struct peer *publisher)
 static uint32_t publisher_room(const struct peer *peer, const struct team *team)
 {
     uint32_t taken = ledger_undelivered(&team->ledger, peer->index);
-    if (taken < peer->unacknowledged) {
+    if (taken < peer->unacknowledged)
         taken = peer->unacknowledged;
-    }
     return taken < team->options->window ? team->options->window - taken : 0;
 }
 
@@ -65,9 +64,8 @@ static int publisher_send(struct peer *peer, struct team *team, uint32_t count)
         tag.sequence++;
         peer->next_id = id_after(peer->next_id);
     }
-    if (team->options->qos > 0) {
+    if (team->options->qos > 0)
         peer->unacknowledged += count;
-    }
     team->traffic.published += count;
     team->traffic.sends++;
     return connection_send(&peer->connection, team->send_buffer, (size_t)(at - team->send_buffer));
@@ -77,15 +75,13 @@ int peer_publish(struct peer *peer, struct team *team)
 {
     uint32_t fits = (uint32_t)(team->send_capacity / team->form.size);
     uint32_t room = publisher_room(peer, team);
-    if (room < team->options->batch) {
+    if (room < team->options->batch)
         return 0;
-    }
     while (room > 0 && !connection_blocked(&peer->connection)) {
         uint32_t count = room < fits ? room : fits;
         int rc = publisher_send(peer, team, count);
-        if (rc != 0) {
+        if (rc != 0)
             return peer_fail(peer, rc, "cannot send");
-        }
         room -= count;
     }
     return 0;
@@ -93,14 +89,12 @@ int peer_publish(struct peer *peer, struct team *team)
 
 static void subscriber_take_publish(struct peer *peer, struct team *team, const struct wire_packet *packet)
 {
-    if (ledger_deliver(&team->ledger, peer->index, packet->tag) == LEDGER_MOVED) {
+    if (ledger_deliver(&team->ledger, peer->index, packet->tag) == LEDGER_MOVED)
         team_add_due(team, &team->publishers[packet->tag.publisher]);
-    }
-    if (team->options->qos == 1) {
+    if (team->options->qos == 1)
         team_reply(team, WIRE_PUBACK, packet->packet_id);
-    } else if (team->options->qos == 2) {
+    else if (team->options->qos == 2)
         team_reply(team, WIRE_PUBREC, packet->packet_id);
-    }
 }
 
 static int subscriber_take(struct peer *peer, struct team *team, const struct wire_packet *packet)
@@ -125,9 +119,8 @@ static void publisher_note_order(struct peer *peer, struct team *team, uint16_t 
 
 static int publisher_end_exchange(struct peer *peer, struct team *team)
 {
-    if (peer->unacknowledged == 0) {
+    if (peer->unacknowledged == 0)
         return peer_fail(peer, 0, "the broker acknowledged what was not sent");
-    }
     peer->unacknowledged--;
     team->traffic.acknowledged++;
     team_add_due(team, peer);
@@ -159,9 +152,8 @@ static void peer_become_ready(struct peer *peer, struct team *team)
 
 static int peer_take_connack(struct peer *peer, struct team *team, const struct wire_packet *packet)
 {
-    if (packet->type != WIRE_CONNACK || packet->code != 0) {
+    if (packet->type != WIRE_CONNACK || packet->code != 0)
         return peer_fail(peer, 0, "the broker refused the connection");
-    }
     if (peer->role != PEER_SUBSCRIBER) {
         peer_become_ready(peer, team);
         return 0;
@@ -175,9 +167,8 @@ static int peer_take_connack(struct peer *peer, struct team *team, const struct 
 
 static int peer_take_suback(struct peer *peer, struct team *team, const struct wire_packet *packet)
 {
-    if (packet->type != WIRE_SUBACK || packet->code != team->options->qos) {
+    if (packet->type != WIRE_SUBACK || packet->code != team->options->qos)
         return peer_fail(peer, 0, "the broker did not grant the subscription at its QoS");
-    }
     peer_become_ready(peer, team);
     return 0;
 }
@@ -207,19 +198,16 @@ static int peer_receive(struct peer *peer, struct team *team)
 {
     struct wire_packet packet;
     int rc = connection_receive(&peer->connection, &team->receive);
-    if (rc < 0) {
+    if (rc < 0)
         return rc == -EAGAIN ? 0 : peer_fail(peer, rc, "lost the broker");
-    }
     team->traffic.receives += peer->role == PEER_SUBSCRIBER;
     while (splitter_next(&peer->connection.splitter, &team->form, &packet)) {
         rc = peer_take(peer, team, &packet);
-        if (rc != 0) {
+        if (rc != 0)
             return rc;
-        }
     }
-    if (peer->connection.splitter.failed) {
+    if (peer->connection.splitter.failed)
         return peer_fail(peer, 0, "the broker sent bytes that are no packet of this load");
-    }
     return peer_send_replies(peer, team);
 }
 
@@ -230,9 +218,8 @@ int peer_open(struct peer *peer, const struct team *team, const struct address *
     snprintf(client_id, sizeof(client_id), "load%d-%.1s%u", (int)getpid(), role_names[peer->role],
              peer->index);
     peer->next_id = peer->acknowledge_id = 1;
-    if (peer->role == PEER_PUBLISHER) {
+    if (peer->role == PEER_PUBLISHER)
         wire_put_topic(peer->topic, peer_group(peer, team));
-    }
     int rc = connection_open(&peer->connection, address, epoll_fd, peer);
     if (rc == 0) {
         peer->stage = PEER_CONNECTING;
@@ -245,12 +232,10 @@ int peer_on_event(struct peer *peer, struct team *team, uint32_t epoll_events)
 {
     if (epoll_events & EPOLLOUT) {
         int rc = connection_flush(&peer->connection);
-        if (rc != 0) {
+        if (rc != 0)
             return peer_fail(peer, rc, "cannot send");
-        }
-        if (peer->role == PEER_PUBLISHER) {
+        if (peer->role == PEER_PUBLISHER)
             team_add_due(team, peer);
-        }
     }
     return epoll_events & ~(uint32_t)EPOLLOUT ? peer_receive(peer, team) : 0;
 }

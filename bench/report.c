@@ -101,17 +101,15 @@ static void add_load(struct figures *figures, const struct result *result)
     add(figures, "measured_seconds", "measured seconds", seconds, 3);
     add(figures, "delivered", "delivered messages", delivered, 0);
     add(figures, "delivered_per_second", "delivered messages a second", ratio(delivered, seconds), 0);
-    if (result->options->pid != 0) {
+    if (result->options->pid != 0)
         add_broker_cpu(figures, result, delivered);
-    }
     add(figures, "own_cpu_ns_per_message", "load generator's CPU ns for each of them",
         ratio((double)(result->end.own_cpu_ns - result->begin.own_cpu_ns), delivered), 1);
     add(figures, "own_cpu_share", "load generator's share of a core", own_share(result), 3);
     add_traffic(figures, result, delivered);
     add_faults(figures, result);
-    if (result->options->pid != 0) {
+    if (result->options->pid != 0)
         add_memory(figures, result);
-    }
 }
 
 static void add_idle(struct figures *figures, const struct result *result)
@@ -182,9 +180,8 @@ void report_print(const struct result *result)
         add_load(&figures, result);
         warn(result);
     }
-    if (result->options->json) {
+    if (result->options->json)
         print_json(result, &figures);
-    } else {
+    else
         print_table(result->options, &figures);
-    }
 }

@@ -45,9 +45,8 @@ static uint32_t put_text(uint8_t *at, const char *text)
 uint32_t wire_put_topic(uint8_t *at, uint32_t number)
 {
     memcpy(at, "bench/", 6);
-    for (uint32_t place = WIRE_TOPIC_BYTES; place-- > 6; number /= 10) {
+    for (uint32_t place = WIRE_TOPIC_BYTES; place-- > 6; number /= 10)
         at[place] = (uint8_t)('0' + number % 10);
-    }
     return WIRE_TOPIC_BYTES;
 }
 
@@ -99,9 +98,8 @@ int publish_form_init(struct publish_form *form, uint32_t payload, uint8_t qos)
     uint32_t header_size = 1 + put_varint(header + 1, body);
 
     uint8_t *bytes = calloc(1, header_size + body);
-    if (bytes == NULL) {
+    if (bytes == NULL)
         return -ENOMEM;
-    }
     memcpy(bytes, header, header_size);
     put_u16(bytes + header_size, WIRE_TOPIC_BYTES);
     form->bytes = bytes;
@@ -131,9 +129,8 @@ void publish_form_put(const struct publish_form *form, const uint8_t *topic, uin
 {
     memcpy(at, form->bytes, form->size);
     memcpy(at + form->topic_at, topic, WIRE_TOPIC_BYTES);
-    if (form->id_at != 0) {
+    if (form->id_at != 0)
         put_u16(at + form->id_at, packet_id);
-    }
     memcpy(at + form->tag_at, &tag, sizeof(tag));
 }
 
@@ -174,9 +171,8 @@ static bool splitter_finish_publish(struct splitter *splitter, struct wire_packe
     uint32_t step = left < splitter->skip ? (uint32_t)left : splitter->skip;
     splitter->at += step;
     splitter->skip -= step;
-    if (splitter->skip > 0) {
+    if (splitter->skip > 0)
         return false;
-    }
     *ret_packet = splitter->held;
     return true;
 }
@@ -206,16 +202,13 @@ static bool splitter_take_small(struct splitter *splitter, struct wire_packet *r
 {
     const uint8_t *at = splitter->at;
     size_t left = (size_t)(splitter->end - at);
-    if (left < SMALL_HEADER_BYTES) {
+    if (left < SMALL_HEADER_BYTES)
         return splitter_stash(splitter);
-    }
     uint32_t body = at[1];
-    if (body < 2 || body > WIRE_HEAD_MAX - SMALL_HEADER_BYTES) {
+    if (body < 2 || body > WIRE_HEAD_MAX - SMALL_HEADER_BYTES)
         return splitter_fail(splitter);
-    }
-    if (left < SMALL_HEADER_BYTES + body) {
+    if (left < SMALL_HEADER_BYTES + body)
         return splitter_stash(splitter);
-    }
     *ret_packet = (struct wire_packet){.type = at[0] >> 4};
     if (ret_packet->type == WIRE_CONNACK) {
         ret_packet->code = at[3];
@@ -229,21 +222,16 @@ static bool splitter_take_small(struct splitter *splitter, struct wire_packet *r
 
 bool splitter_next(struct splitter *splitter, const struct publish_form *form, struct wire_packet *ret_packet)
 {
-    if (splitter->skip > 0) {
+    if (splitter->skip > 0)
         return splitter_finish_publish(splitter, ret_packet);
-    }
     size_t left = (size_t)(splitter->end - splitter->at);
-    if (left == 0 || splitter->failed) {
+    if (left == 0 || splitter->failed)
         return false;
-    }
-    if (splitter->at[0] >> 4 != WIRE_PUBLISH) {
+    if (splitter->at[0] >> 4 != WIRE_PUBLISH)
         return splitter_take_small(splitter, ret_packet);
-    }
-    if (left >= START_BYTES && (load_u64(splitter->at) & form->mask) != form->start) {
+    if (left >= START_BYTES && (load_u64(splitter->at) & form->mask) != form->start)
         return splitter_fail(splitter);
-    }
-    if (left < form->head_size) {
+    if (left < form->head_size)
         return splitter_stash(splitter);
-    }
     return splitter_take_publish(splitter, form, ret_packet);
 }

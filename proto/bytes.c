@@ -14,9 +14,8 @@ static inline const uint8_t *reader_take(struct reader *reader, uint32_t length)
         reader->at = reader->end;
         return NULL;
     }
-    if (length != 0) {
+    if (length != 0)
         reader->at = taken + length;
-    }
     return taken;
 }
 
@@ -35,9 +34,8 @@ uint16_t reader_get_u16(struct reader *reader)
 uint32_t reader_get_u32(struct reader *reader)
 {
     const uint8_t *from = reader_take(reader, 4);
-    if (from == NULL) {
+    if (from == NULL)
         return 0;
-    }
     return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
 }
 
@@ -48,9 +46,8 @@ uint32_t reader_get_varint(struct reader *reader)
         uint8_t byte = reader_get_u8(reader);
         value |= (uint32_t)(byte & 0x7f) << (7 * i);
         if (byte < 0x80) {
-            if (varint_size(value) == i + 1) {
+            if (varint_size(value) == i + 1)
                 return value;
-            }
             break;
         }
     }
@@ -96,9 +93,8 @@ static inline uint8_t *writer_take(struct writer *writer, size_t length)
 void writer_put_u8(struct writer *writer, uint8_t value)
 {
     uint8_t *to = writer_take(writer, 1);
-    if (to != NULL) {
+    if (to != NULL)
         to[0] = value;
-    }
 }
 
 void writer_put_u16(struct writer *writer, uint16_t value)
@@ -129,9 +125,8 @@ void writer_put_varint(struct writer *writer, uint32_t value)
     }
     uint32_t size = varint_size(value);
     uint8_t *to = writer_take(writer, size);
-    if (to == NULL) {
+    if (to == NULL)
         return;
-    }
     for (uint32_t i = 0; i < size; i++) {
         uint8_t more = i + 1 < size ? 0x80 : 0;
         to[i] = (uint8_t)((value >> (7 * i) & 0x7f) | more);
@@ -141,13 +136,11 @@ void writer_put_varint(struct writer *writer, uint32_t value)
 void writer_put_bytes(struct writer *writer, struct bytes bytes)
 {
     // An empty view may be NULL, which memcpy does not take.
-    if (bytes.length == 0) {
+    if (bytes.length == 0)
         return;
-    }
     uint8_t *to = writer_take(writer, bytes.length);
-    if (to != NULL) {
+    if (to != NULL)
         memcpy(to, bytes.data, bytes.length);
-    }
 }
 
 void writer_put_binary(struct writer *writer, struct bytes bytes)

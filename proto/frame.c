@@ -30,9 +30,8 @@ static enum frame_status length_read(struct bytes stream, uint32_t *ret_length)
 {
     uint32_t length = 0;
     for (uint32_t i = 0; i < VARINT_BYTES_MAX; i++) {
-        if (1 + i >= stream.length) {
+        if (1 + i >= stream.length)
             return FRAME_NEED_MORE;
-        }
         uint8_t byte = stream.data[1 + i];
         length |= (uint32_t)(byte & 0x7f) << (7 * i);
         if (byte < 0x80) {
@@ -52,29 +51,23 @@ static enum frame_status malformed(uint8_t reason, struct frame *ret_frame)
 enum frame_status frame_read_any(struct bytes stream, uint32_t size_max, struct frame *ret_frame)
 {
     *ret_frame = (struct frame){0};
-    if (stream.length == 0) {
+    if (stream.length == 0)
         return FRAME_NEED_MORE;
-    }
     ret_frame->header = stream.data[0];
-    if (!frame_header_valid(stream.data[0])) {
+    if (!frame_header_valid(stream.data[0]))
         return malformed(REASON_MALFORMED_PACKET, ret_frame);
-    }
     uint32_t length = 0;
     enum frame_status status = length_read(stream, &length);
-    if (status == FRAME_NEED_MORE) {
+    if (status == FRAME_NEED_MORE)
         return FRAME_NEED_MORE;
-    }
-    if (status == FRAME_MALFORMED) {
+    if (status == FRAME_MALFORMED)
         return malformed(REASON_MALFORMED_PACKET, ret_frame); // [MQTT-1.5.5-1]
-    }
     uint32_t head = 1 + varint_size(length);
-    if (head + length > size_max) {
+    if (head + length > size_max)
         return malformed(REASON_PACKET_TOO_LARGE, ret_frame);
-    }
     ret_frame->size = head + length;
-    if (stream.length < head + length) {
+    if (stream.length < head + length)
         return FRAME_NEED_MORE;
-    }
     ret_frame->body = (struct bytes){stream.data + head, length};
     return FRAME_READY;
 }

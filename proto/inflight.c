@@ -47,9 +47,8 @@ void inflight_move(struct inflight *inflight, struct inflight_slot *slots, uint3
     struct inflight moved = *inflight;
     moved.slots = slots;
     moved.capacity = capacity;
-    for (uint16_t id = inflight->first; id != inflight->next; id = id_after(id)) {
+    for (uint16_t id = inflight->first; id != inflight->next; id = id_after(id))
         *slot_of(&moved, id) = *slot_of(inflight, id);
-    }
     *inflight = moved;
 }
 
@@ -70,9 +69,8 @@ static void end(struct inflight *inflight, struct inflight_slot *slot)
     *slot = (struct inflight_slot){0};
     inflight->count--;
     while (inflight->first != inflight->next &&
-           slot_of(inflight, inflight->first)->wait == INFLIGHT_WAIT_NOTHING) {
+           slot_of(inflight, inflight->first)->wait == INFLIGHT_WAIT_NOTHING)
         inflight->first = id_after(inflight->first);
-    }
 }
 
 static uint8_t wait_for(uint8_t packet_type)
@@ -96,18 +94,16 @@ static uint8_t wait_for(uint8_t packet_type)
 enum inflight_result inflight_acknowledge(struct inflight *inflight, uint8_t packet_type, uint16_t packet_id,
                                           bool failed, struct inflight_slot *ret_slot)
 {
-    if (!window_has(inflight, packet_id)) {
+    if (!window_has(inflight, packet_id))
         return INFLIGHT_UNKNOWN;
-    }
     struct inflight_slot *slot = slot_of(inflight, packet_id);
     uint8_t wait = wait_for(packet_type);
     if (packet_type == PACKET_PUBREC && slot->wait == INFLIGHT_WAIT_PUBCOMP && !failed) {
         *ret_slot = *slot;
         return INFLIGHT_REPEATED;
     }
-    if (wait == INFLIGHT_WAIT_NOTHING || slot->wait != wait) {
+    if (wait == INFLIGHT_WAIT_NOTHING || slot->wait != wait)
         return INFLIGHT_UNKNOWN;
-    }
     *ret_slot = *slot;
     if (wait == INFLIGHT_WAIT_PUBREC && !failed) {
         // From here on only PUBREL is ever sent. [MQTT-4.3.3-6]
@@ -123,9 +119,8 @@ struct inflight_slot *inflight_next(struct inflight *inflight, uint16_t *packet_
 {
     uint16_t id = *packet_id == 0 ? inflight->first : id_after(*packet_id);
     // The exchange that the walk stood at may have ended, and the window with it moved past the next step.
-    if (id != inflight->next && !window_has(inflight, id)) {
+    if (id != inflight->next && !window_has(inflight, id))
         id = inflight->first;
-    }
     for (; id != inflight->next; id = id_after(id)) {
         struct inflight_slot *slot = slot_of(inflight, id);
         if (slot->wait != INFLIGHT_WAIT_NOTHING) {

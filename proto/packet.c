@@ -11,9 +11,8 @@
 
 static uint8_t ping_decode(const struct frame *frame, uint8_t version, struct packet *ret_packet)
 {
-    if (frame->body.length != 0) {
+    if (frame->body.length != 0)
         return REASON_MALFORMED_PACKET;
-    }
     ret_packet->type = frame_type(frame);
     return REASON_SUCCESS;
 }
@@ -42,19 +41,15 @@ static const struct packet_format *const formats[16] = {
 
 uint8_t packet_decode(const struct frame *frame, uint8_t version, struct packet *ret_packet)
 {
-    if (!frame_header_valid(frame->header)) {
+    if (!frame_header_valid(frame->header))
         return REASON_MALFORMED_PACKET;
-    }
     uint8_t type = frame_type(frame);
-    if (type == PACKET_PUBLISH) {
+    if (type == PACKET_PUBLISH)
         return publish_decode(frame, version, ret_packet);
-    }
-    if ((frame->header & 0x0f) == FLAGS_REPEAT && version != MQTT_VERSION_3_1) {
+    if ((frame->header & 0x0f) == FLAGS_REPEAT && version != MQTT_VERSION_3_1)
         return REASON_MALFORMED_PACKET; // [MQTT-3.6.1-1, MQTT-3.8.1-1, MQTT-3.10.1-1]
-    }
-    if (type == PACKET_AUTH && version != MQTT_VERSION_5_0) {
+    if (type == PACKET_AUTH && version != MQTT_VERSION_5_0)
         return REASON_MALFORMED_PACKET;
-    }
     return formats[type]->decode(frame, version, ret_packet);
 }
 

@@ -16,17 +16,15 @@ static bool may_omit_properties(uint8_t type)
 
 static uint8_t outcome_decode(struct reader *reader, uint8_t type, struct packet_disconnect *outcome)
 {
-    if (reader_left(reader) == 0) {
+    if (reader_left(reader) == 0)
         return REASON_SUCCESS;
-    }
     outcome->reason = reader_get_u8(reader);
     if (!reason_allowed(outcome->reason, type)) {
         // [MQTT-3.4.2-1, MQTT-3.5.2-1, MQTT-3.6.2-1, MQTT-3.7.2-1, MQTT-3.14.2-1, MQTT-3.15.2-1]
         return REASON_PROTOCOL_ERROR;
     }
-    if (reader_left(reader) == 0 && may_omit_properties(type)) {
+    if (reader_left(reader) == 0 && may_omit_properties(type))
         return REASON_SUCCESS;
-    }
     return property_list_decode(reader, type, &outcome->properties);
 }
 
@@ -58,12 +56,10 @@ static void outcome_encode(uint8_t type, const struct packet_disconnect *outcome
                            struct writer *writer)
 {
     struct outcome_form form = outcome_form(type, outcome, version);
-    if (form.reason) {
+    if (form.reason)
         writer_put_u8(writer, outcome->reason);
-    }
-    if (form.properties) {
+    if (form.properties)
         property_list_encode(writer, outcome->properties);
-    }
 }
 
 static uint8_t ack_decode(const struct frame *frame, uint8_t version, struct packet *ret_packet)
@@ -73,12 +69,10 @@ static uint8_t ack_decode(const struct frame *frame, uint8_t version, struct pac
     uint8_t type = frame_type(frame);
     uint16_t packet_id = reader_get_u16(&reader);
     uint8_t reason = packet_id_check(&reader, packet_id);
-    if (reason == REASON_SUCCESS && version == MQTT_VERSION_5_0) {
+    if (reason == REASON_SUCCESS && version == MQTT_VERSION_5_0)
         reason = outcome_decode(&reader, type, &outcome);
-    }
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         reason = body_end_check(&reader);
-    }
     if (reason == REASON_SUCCESS) {
         ret_packet->type = type;
         ret_packet->ack = (struct packet_ack){packet_id, outcome.reason, outcome.properties};
@@ -112,12 +106,10 @@ static uint8_t disconnect_decode(const struct frame *frame, uint8_t version, str
     struct packet_disconnect disconnect = {.reason = REASON_SUCCESS};
     uint8_t type = frame_type(frame);
     uint8_t reason = REASON_SUCCESS;
-    if (version == MQTT_VERSION_5_0) {
+    if (version == MQTT_VERSION_5_0)
         reason = outcome_decode(&reader, type, &disconnect);
-    }
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         reason = body_end_check(&reader);
-    }
     if (reason == REASON_SUCCESS) {
         ret_packet->type = type;
         ret_packet->disconnect = disconnect;

@@ -30,13 +30,11 @@ static uint8_t protocol_decode(struct reader *reader, uint8_t *ret_version)
 {
     struct bytes name = reader_get_string(reader);
     uint8_t level = reader_get_u8(reader);
-    if (reader->failed) {
+    if (reader->failed)
         return REASON_MALFORMED_PACKET;
-    }
     bool known = level >= MQTT_VERSION_3_1 && level <= MQTT_VERSION_5_0;
-    if (!known || !bytes_equal(name, protocol_name(level))) {
+    if (!known || !bytes_equal(name, protocol_name(level)))
         return REASON_UNSUPPORTED_PROTOCOL_VERSION; // [MQTT-3.1.2-1, MQTT-3.1.2-2]
-    }
     *ret_version = level;
     return REASON_SUCCESS;
 }
@@ -49,32 +47,26 @@ static uint8_t flags_decode(uint8_t flags, struct packet_connect *connect)
     connect->will.retain = (flags & CONNECT_WILL_RETAIN) != 0;
     connect->has_user_name = (flags & CONNECT_USER_NAME) != 0;
     connect->has_password = (flags & CONNECT_PASSWORD) != 0;
-    if ((flags & CONNECT_RESERVED) != 0) {
+    if ((flags & CONNECT_RESERVED) != 0)
         return REASON_MALFORMED_PACKET; // [MQTT-3.1.2-3]
-    }
-    if (!connect->has_will && (flags & (CONNECT_WILL_QOS | CONNECT_WILL_RETAIN)) != 0) {
+    if (!connect->has_will && (flags & (CONNECT_WILL_QOS | CONNECT_WILL_RETAIN)) != 0)
         return REASON_MALFORMED_PACKET; // [MQTT-3.1.2-11, MQTT-3.1.2-13, MQTT-3.1.2-15]
-    }
-    if (connect->will.qos > 2) {
+    if (connect->will.qos > 2)
         return REASON_MALFORMED_PACKET; // [MQTT-3.1.2-14]
-    }
-    if (connect->has_password && !connect->has_user_name && connect->version != MQTT_VERSION_5_0) {
+    if (connect->has_password && !connect->has_user_name && connect->version != MQTT_VERSION_5_0)
         return REASON_MALFORMED_PACKET; // [MQTT-3.1.2-22]; 5.0 dropped the rule
-    }
     return REASON_SUCCESS;
 }
 
 static uint8_t will_decode(struct reader *reader, uint8_t version, struct packet_will *will)
 {
     uint8_t reason = properties_decode(reader, PROPERTY_WILL, version, &will->properties);
-    if (reason != REASON_SUCCESS) {
+    if (reason != REASON_SUCCESS)
         return reason;
-    }
     will->topic = reader_get_string(reader);   // [MQTT-3.1.3-10]
     will->payload = reader_get_binary(reader); // may be empty
-    if (reader->failed) {
+    if (reader->failed)
         return REASON_MALFORMED_PACKET;
-    }
     return topic_name_valid(will->topic, UINT32_MAX) ? REASON_SUCCESS : REASON_TOPIC_NAME_INVALID;
 }
 
@@ -88,13 +80,11 @@ static bool credential_present(const struct reader *reader, const struct packet_
 static void credentials_decode(struct reader *reader, struct packet_connect *connect)
 {
     connect->has_user_name = credential_present(reader, connect, connect->has_user_name);
-    if (connect->has_user_name) {
+    if (connect->has_user_name)
         connect->user_name = reader_get_string(reader); // [MQTT-3.1.2-19, MQTT-3.1.3-11]
-    }
     connect->has_password = credential_present(reader, connect, connect->has_password);
-    if (connect->has_password) {
+    if (connect->has_password)
         connect->password = reader_get_binary(reader); // [MQTT-3.1.2-21]
-    }
 }
 
 // Everything behind the level and the flags, in the order of [MQTT-3.1.3-1].
@@ -102,15 +92,13 @@ static uint8_t fields_decode(struct reader *reader, struct packet_connect *conne
 {
     connect->keepalive_s = reader_get_u16(reader);
     uint8_t reason = properties_decode(reader, PACKET_CONNECT, connect->version, &connect->properties);
-    if (reason != REASON_SUCCESS) {
+    if (reason != REASON_SUCCESS)
         return reason;
-    }
     connect->client_id = reader_get_string(reader); // [MQTT-3.1.3-3, MQTT-3.1.3-4]
     if (connect->has_will) {
         reason = will_decode(reader, connect->version, &connect->will);
-        if (reason != REASON_SUCCESS) {
+        if (reason != REASON_SUCCESS)
             return reason;
-        }
     }
     credentials_decode(reader, connect);
     return body_end_check(reader);
@@ -121,15 +109,12 @@ static uint8_t connect_decode(const struct frame *frame, uint8_t unused_version,
     struct reader reader = reader_of(frame->body);
     struct packet_connect connect = {0};
     uint8_t reason = protocol_decode(&reader, &connect.version);
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         reason = flags_decode(reader_get_u8(&reader), &connect);
-    }
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         reason = fields_decode(&reader, &connect);
-    }
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         *ret_packet = (struct packet){.type = PACKET_CONNECT, .connect = connect};
-    }
     return reason;
 }
 
@@ -143,12 +128,10 @@ static uint64_t connect_body_size(const struct packet *packet, uint8_t unused_ve
         size += properties_size(connect->will.properties, connect->version);
         size += binary_size(connect->will.topic) + binary_size(connect->will.payload);
     }
-    if (connect->has_user_name) {
+    if (connect->has_user_name)
         size += binary_size(connect->user_name);
-    }
-    if (connect->has_password) {
+    if (connect->has_password)
         size += binary_size(connect->password);
-    }
     return size;
 }
 
@@ -179,12 +162,10 @@ static void connect_encode_body(const struct packet *packet, uint8_t unused_vers
         writer_put_binary(writer, connect->will.topic);
         writer_put_binary(writer, connect->will.payload);
     }
-    if (connect->has_user_name) {
+    if (connect->has_user_name)
         writer_put_binary(writer, connect->user_name);
-    }
-    if (connect->has_password) {
+    if (connect->has_password)
         writer_put_binary(writer, connect->password);
-    }
 }
 
 const struct packet_format connect_format = {connect_decode, connect_body_size, connect_encode_body};
@@ -201,19 +182,15 @@ static uint8_t connack_decode(const struct frame *frame, uint8_t version, struct
     uint8_t flags = reader_get_u8(&reader);
     struct packet_connack connack = {.session_present = (flags & CONNACK_SESSION_PRESENT) != 0};
     connack.code = reader_get_u8(&reader);
-    if (reader.failed || (flags & ~CONNACK_SESSION_PRESENT) != 0) {
+    if (reader.failed || (flags & ~CONNACK_SESSION_PRESENT) != 0)
         return REASON_MALFORMED_PACKET; // [MQTT-3.2.2-1]
-    }
-    if (!connack_code_allowed(connack.code, version) || (connack.session_present && connack.code != 0)) {
+    if (!connack_code_allowed(connack.code, version) || (connack.session_present && connack.code != 0))
         return REASON_PROTOCOL_ERROR; // [MQTT-3.2.2-8, MQTT-3.2.2-4, MQTT-3.2.2-6]
-    }
     uint8_t reason = properties_decode(&reader, PACKET_CONNACK, version, &connack.properties);
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         reason = body_end_check(&reader);
-    }
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         *ret_packet = (struct packet){.type = PACKET_CONNACK, .connack = connack};
-    }
     return reason;
 }
 

@@ -43,9 +43,8 @@ static inline uint64_t properties_size(struct bytes properties, uint8_t version)
 
 static inline void properties_encode(struct bytes properties, uint8_t version, struct writer *writer)
 {
-    if (version == MQTT_VERSION_5_0) {
+    if (version == MQTT_VERSION_5_0)
         property_list_encode(writer, properties);
-    }
 }
 
 static inline uint8_t properties_decode(struct reader *reader, uint8_t packet_type, uint8_t version,
@@ -58,9 +57,8 @@ static inline uint8_t properties_decode(struct reader *reader, uint8_t packet_ty
 // What is wrong with the packet identifier that was just read. [MQTT-2.3.1-1]
 static inline uint8_t packet_id_check(const struct reader *reader, uint16_t packet_id)
 {
-    if (reader->failed) {
+    if (reader->failed)
         return REASON_MALFORMED_PACKET;
-    }
     return packet_id == 0 ? REASON_PROTOCOL_ERROR : REASON_SUCCESS;
 }
 

@@ -35,20 +35,17 @@ uint8_t publish_decode(const struct frame *frame, uint8_t version, struct packet
     };
     publish.topic = reader_get_binary(&reader);
     bool plain = topic_name_plain(publish.topic);
-    if (reader.failed || (!plain && !utf8_valid(publish.topic))) {
+    if (reader.failed || (!plain && !utf8_valid(publish.topic)))
         return REASON_MALFORMED_PACKET; // [MQTT-3.3.2-1]
-    }
     uint8_t reason = REASON_SUCCESS;
     if (publish.qos > 0) {
         publish.packet_id = reader_get_u16(&reader);
         reason = packet_id_check(&reader, publish.packet_id);
     }
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         reason = properties_decode(&reader, PACKET_PUBLISH, version, &publish.properties);
-    }
-    if (reason == REASON_SUCCESS && !plain) {
+    if (reason == REASON_SUCCESS && !plain)
         reason = topic_check(&publish);
-    }
     if (reason == REASON_SUCCESS) {
         publish.payload = reader_get_bytes(&reader, reader_left(&reader));
         ret_packet->type = PACKET_PUBLISH;
@@ -79,9 +76,8 @@ uint8_t publish_header(const struct packet_publish *publish)
 static void head_encode_body(const struct packet_publish *publish, uint8_t version, struct writer *writer)
 {
     writer_put_binary(writer, publish->topic);
-    if (publish->qos > 0) {
+    if (publish->qos > 0)
         writer_put_u16(writer, publish->packet_id);
-    }
     properties_encode(publish->properties, version, writer);
 }
 

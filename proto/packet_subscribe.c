@@ -28,12 +28,10 @@ static struct subscription_options options_of(uint8_t byte)
 static uint8_t options_check(uint8_t byte, uint8_t version)
 {
     struct subscription_options options = options_of(byte);
-    if (version != MQTT_VERSION_5_0) {
+    if (version != MQTT_VERSION_5_0)
         return byte <= 2 ? REASON_SUCCESS : REASON_MALFORMED_PACKET; // 3.1.1 [MQTT-3.8.3-4]
-    }
-    if ((byte & OPTIONS_RESERVED) != 0) {
+    if ((byte & OPTIONS_RESERVED) != 0)
         return REASON_MALFORMED_PACKET; // [MQTT-3.8.3-5]
-    }
     return options.qos <= 2 && options.retain_handling <= 2 ? REASON_SUCCESS : REASON_PROTOCOL_ERROR;
 }
 
@@ -41,9 +39,8 @@ static uint8_t options_check(uint8_t byte, uint8_t version)
 static uint8_t filter_check(struct bytes filter, uint8_t version, bool *ret_shared)
 {
     struct bytes group, inner;
-    if (!topic_filter_valid(filter, UINT32_MAX)) {
+    if (!topic_filter_valid(filter, UINT32_MAX))
         return REASON_TOPIC_FILTER_INVALID; // [MQTT-4.7.1-1, MQTT-4.7.1-2, MQTT-4.7.1-3, MQTT-4.7.3-1]
-    }
     enum topic_shared shared =
         version == MQTT_VERSION_5_0 ? topic_split_shared(filter, &group, &inner) : TOPIC_NOT_SHARED;
     *ret_shared = shared == TOPIC_SHARED;
@@ -55,32 +52,27 @@ static uint8_t entry_check(struct reader *reader, uint8_t type, uint8_t version)
 {
     struct bytes filter = reader_get_string(reader); // [MQTT-3.8.3-1, MQTT-3.10.3-1]
     uint8_t options = type == PACKET_SUBSCRIBE ? reader_get_u8(reader) : 0;
-    if (reader->failed) {
+    if (reader->failed)
         return REASON_MALFORMED_PACKET;
-    }
     uint8_t reason = options_check(options, version);
-    if (reason != REASON_SUCCESS) {
+    if (reason != REASON_SUCCESS)
         return reason;
-    }
     bool shared = false;
     reason = filter_check(filter, version, &shared);
-    if (reason == REASON_SUCCESS && shared && (options & OPTIONS_NO_LOCAL) != 0) {
+    if (reason == REASON_SUCCESS && shared && (options & OPTIONS_NO_LOCAL) != 0)
         return REASON_PROTOCOL_ERROR; // 5.0 [MQTT-3.8.3-4]
-    }
     return reason;
 }
 
 static uint8_t entries_check(struct bytes entries, uint8_t type, uint8_t version)
 {
     struct reader reader = reader_of(entries);
-    if (entries.length == 0) {
+    if (entries.length == 0)
         return REASON_PROTOCOL_ERROR; // 3.1.1 [MQTT-3.8.3-3], 5.0 [MQTT-3.8.3-2], [MQTT-3.10.3-2]
-    }
     while (reader_left(&reader) != 0) {
         uint8_t reason = entry_check(&reader, type, version);
-        if (reason != REASON_SUCCESS) {
+        if (reason != REASON_SUCCESS)
             return reason;
-        }
     }
     return REASON_SUCCESS;
 }
@@ -91,9 +83,8 @@ static uint8_t subscribe_decode(const struct frame *frame, uint8_t version, stru
     struct packet_subscribe subscribe = {.packet_id = reader_get_u16(&reader)};
     uint8_t type = frame_type(frame);
     uint8_t reason = packet_id_check(&reader, subscribe.packet_id);
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         reason = properties_decode(&reader, type, version, &subscribe.properties);
-    }
     if (reason == REASON_SUCCESS) {
         subscribe.entries = reader_get_bytes(&reader, reader_left(&reader));
         reason = entries_check(subscribe.entries, type, version);
@@ -128,17 +119,13 @@ static bool code_allowed(uint8_t code, uint8_t type, uint8_t version)
 
 static uint8_t codes_check(struct bytes codes, uint8_t type, uint8_t version)
 {
-    if (type == PACKET_UNSUBACK && version != MQTT_VERSION_5_0) {
+    if (type == PACKET_UNSUBACK && version != MQTT_VERSION_5_0)
         return codes.length == 0 ? REASON_SUCCESS : REASON_MALFORMED_PACKET;
-    }
-    if (codes.length == 0) {
+    if (codes.length == 0)
         return REASON_PROTOCOL_ERROR;
-    }
-    for (uint32_t i = 0; i < codes.length; i++) {
-        if (!code_allowed(codes.data[i], type, version)) {
+    for (uint32_t i = 0; i < codes.length; i++)
+        if (!code_allowed(codes.data[i], type, version))
             return REASON_PROTOCOL_ERROR;
-        }
-    }
     return REASON_SUCCESS;
 }
 
@@ -148,9 +135,8 @@ static uint8_t suback_decode(const struct frame *frame, uint8_t version, struct 
     struct packet_suback suback = {.packet_id = reader_get_u16(&reader)};
     uint8_t type = frame_type(frame);
     uint8_t reason = packet_id_check(&reader, suback.packet_id);
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         reason = properties_decode(&reader, type, version, &suback.properties);
-    }
     if (reason == REASON_SUCCESS) {
         suback.codes = reader_get_bytes(&reader, reader_left(&reader));
         reason = codes_check(suback.codes, type, version);
@@ -187,9 +173,8 @@ bool subscribe_next(struct bytes *entries, struct bytes *ret_filter, struct subs
     struct reader reader = reader_of(*entries);
     struct bytes filter = reader_get_binary(&reader); // its text was checked when the packet was decoded
     uint8_t options = reader_get_u8(&reader);
-    if (reader.failed) {
+    if (reader.failed)
         return false;
-    }
     *entries = (struct bytes){reader.at, reader_left(&reader)};
     *ret_filter = filter;
     *ret_options = options_of(options);
@@ -200,9 +185,8 @@ bool unsubscribe_next(struct bytes *entries, struct bytes *ret_filter)
 {
     struct reader reader = reader_of(*entries);
     struct bytes filter = reader_get_binary(&reader);
-    if (reader.failed) {
+    if (reader.failed)
         return false;
-    }
     *entries = (struct bytes){reader.at, reader_left(&reader)};
     *ret_filter = filter;
     return true;

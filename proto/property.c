@@ -62,15 +62,13 @@ static void value_read(struct reader *reader, int type, struct property *propert
 
 bool property_next(struct bytes *list, struct property *ret_property)
 {
-    if (list->length == 0) {
+    if (list->length == 0)
         return false;
-    }
     struct reader reader = reader_of(*list);
     struct property property = {.id = reader_get_u8(&reader)};
     value_read(&reader, property_type(property.id), &property);
-    if (reader.failed) {
+    if (reader.failed)
         return false;
-    }
     *list = (struct bytes){reader.at, reader_left(&reader)};
     *ret_property = property;
     return true;
@@ -82,17 +80,15 @@ static uint8_t value_check(const struct property *property)
     const struct property_row *row = &rows[property->id];
     switch (row->type) {
     case PROPERTY_TYPE_STRING:
-        if (property->id == PROPERTY_RESPONSE_TOPIC && !topic_name_valid(property->text, UINT32_MAX)) {
+        if (property->id == PROPERTY_RESPONSE_TOPIC && !topic_name_valid(property->text, UINT32_MAX))
             return REASON_PROTOCOL_ERROR; // [MQTT-3.3.2-14, MQTT-4.7.3-1]
-        }
         return REASON_SUCCESS;
     case PROPERTY_TYPE_BINARY:
     case PROPERTY_TYPE_PAIR:
         return REASON_SUCCESS;
     default:
-        if (property->number >= row->lowest && property->number <= row->highest) {
+        if (property->number >= row->lowest && property->number <= row->highest)
             return REASON_SUCCESS;
-        }
         return property->id == PROPERTY_TOPIC_ALIAS ? REASON_TOPIC_ALIAS_INVALID : REASON_PROTOCOL_ERROR;
     }
 }
@@ -108,24 +104,19 @@ uint8_t property_list_check(struct bytes list, uint8_t packet_type)
     struct property property;
     while (property_next(&list, &property)) {
         const struct property_row *row = &rows[property.id];
-        if ((row->packets >> packet_type & 1) == 0) {
+        if ((row->packets >> packet_type & 1) == 0)
             return REASON_MALFORMED_PACKET;
-        }
-        if (seen_has(seen, property.id) && (row->many >> packet_type & 1) == 0) {
+        if (seen_has(seen, property.id) && (row->many >> packet_type & 1) == 0)
             return REASON_PROTOCOL_ERROR;
-        }
         seen |= 1ull << property.id;
         uint8_t reason = value_check(&property);
-        if (reason != REASON_SUCCESS) {
+        if (reason != REASON_SUCCESS)
             return reason;
-        }
     }
-    if (list.length != 0) {
+    if (list.length != 0)
         return REASON_MALFORMED_PACKET;
-    }
-    if (seen_has(seen, PROPERTY_AUTHENTICATION_DATA) && !seen_has(seen, PROPERTY_AUTHENTICATION_METHOD)) {
+    if (seen_has(seen, PROPERTY_AUTHENTICATION_DATA) && !seen_has(seen, PROPERTY_AUTHENTICATION_METHOD))
         return REASON_PROTOCOL_ERROR;
-    }
     return REASON_SUCCESS;
 }
 
@@ -133,13 +124,11 @@ uint8_t property_list_decode(struct reader *reader, uint8_t packet_type, struct 
 {
     uint32_t length = reader_get_varint(reader);
     struct bytes list = reader_get_bytes(reader, length);
-    if (reader->failed) {
+    if (reader->failed)
         return REASON_MALFORMED_PACKET;
-    }
     uint8_t reason = list.length == 0 ? REASON_SUCCESS : property_list_check(list, packet_type);
-    if (reason == REASON_SUCCESS) {
+    if (reason == REASON_SUCCESS)
         *ret_list = list;
-    }
     return reason;
 }
 

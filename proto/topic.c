@@ -29,29 +29,23 @@ static bool word_plain(uint64_t word)
 // Both walks take whole words, and the last eight bytes once more in place of an odd remainder.
 static bool has_wildcard_or_nul(struct bytes text)
 {
-    if (text.length < WORD_BYTES) {
+    if (text.length < WORD_BYTES)
         return text.length != 0 && word_has_wildcard_or_nul(word_load_short(text.data, text.length));
-    }
     const uint8_t *last = text.data + text.length - WORD_BYTES;
-    for (const uint8_t *at = text.data; at < last; at += WORD_BYTES) {
-        if (word_has_wildcard_or_nul(word_load(at))) {
+    for (const uint8_t *at = text.data; at < last; at += WORD_BYTES)
+        if (word_has_wildcard_or_nul(word_load(at)))
             return true;
-        }
-    }
     return word_has_wildcard_or_nul(word_load(last));
 }
 
 bool topic_name_plain(struct bytes text)
 {
-    if (text.length < WORD_BYTES) {
+    if (text.length < WORD_BYTES)
         return text.length != 0 && word_plain(word_load_short(text.data, text.length));
-    }
     const uint8_t *last = text.data + text.length - WORD_BYTES;
-    for (const uint8_t *at = text.data; at < last; at += WORD_BYTES) {
-        if (!word_plain(word_load(at))) {
+    for (const uint8_t *at = text.data; at < last; at += WORD_BYTES)
+        if (!word_plain(word_load(at)))
             return false;
-        }
-    }
     return word_plain(word_load(last));
 }
 
@@ -77,14 +71,12 @@ static bool wildcard_valid(struct bytes filter, uint32_t at)
 
 bool topic_filter_valid(struct bytes filter, uint32_t levels_max)
 {
-    if (!length_valid(filter, levels_max)) {
+    if (!length_valid(filter, levels_max))
         return false;
-    }
     for (uint32_t i = 0; i < filter.length; i++) {
         uint8_t byte = filter.data[i];
-        if (byte == 0 || (is_wildcard(byte) && !wildcard_valid(filter, i))) {
+        if (byte == 0 || (is_wildcard(byte) && !wildcard_valid(filter, i)))
             return false;
-        }
     }
     return true;
 }
@@ -92,17 +84,15 @@ bool topic_filter_valid(struct bytes filter, uint32_t levels_max)
 uint32_t topic_levels(struct bytes topic)
 {
     uint32_t levels = 1;
-    for (uint32_t i = 0; i < topic.length; i++) {
+    for (uint32_t i = 0; i < topic.length; i++)
         levels += topic.data[i] == '/';
-    }
     return levels;
 }
 
 bool topic_next_level(struct topic_cursor *cursor, struct bytes *ret_level)
 {
-    if (cursor->ended) {
+    if (cursor->ended)
         return false;
-    }
     struct bytes rest = cursor->rest;
     const uint8_t *separator = rest.length != 0 ? memchr(rest.data, '/', rest.length) : NULL;
     if (separator == NULL) {
@@ -118,22 +108,19 @@ bool topic_next_level(struct topic_cursor *cursor, struct bytes *ret_level)
 
 static uint32_t level_end(struct bytes topic, uint32_t at)
 {
-    while (at < topic.length && topic.data[at] != '/') {
+    while (at < topic.length && topic.data[at] != '/')
         at++;
-    }
     return at;
 }
 
 bool topic_matches(struct bytes filter, struct bytes name)
 {
-    if (name.length > 0 && name.data[0] == '$' && filter.length > 0 && is_wildcard(filter.data[0])) {
+    if (name.length > 0 && name.data[0] == '$' && filter.length > 0 && is_wildcard(filter.data[0]))
         return false; // [MQTT-4.7.2-1]
-    }
     uint32_t n = 0;
     for (uint32_t f = 0; f < filter.length; f++) {
-        if (filter.data[f] == '#') {
+        if (filter.data[f] == '#')
             return true;
-        }
         if (filter.data[f] == '+') {
             n = level_end(name, n);
         } else if (n < name.length && filter.data[f] == name.data[n]) {
@@ -151,17 +138,14 @@ enum topic_shared topic_split_shared(struct bytes filter, struct bytes *ret_grou
 {
     static const char prefix[] = "$share/";
     const uint32_t prefix_length = sizeof prefix - 1;
-    if (filter.length < prefix_length || memcmp(filter.data, prefix, prefix_length) != 0) {
+    if (filter.length < prefix_length || memcmp(filter.data, prefix, prefix_length) != 0)
         return TOPIC_NOT_SHARED;
-    }
     struct bytes rest = {filter.data + prefix_length, filter.length - prefix_length};
     uint32_t length = level_end(rest, 0);
-    if (length == 0 || has_wildcard_or_nul((struct bytes){rest.data, length})) {
+    if (length == 0 || has_wildcard_or_nul((struct bytes){rest.data, length}))
         return TOPIC_SHARED_INVALID; // [MQTT-4.8.2-1, MQTT-4.8.2-2]
-    }
-    if (length + 1 >= rest.length) {
+    if (length + 1 >= rest.length)
         return TOPIC_SHARED_INVALID; // [MQTT-4.8.2-2]
-    }
     *ret_group = (struct bytes){rest.data, length};
     *ret_filter = (struct bytes){rest.data + length + 1, rest.length - length - 1};
     return TOPIC_SHARED;

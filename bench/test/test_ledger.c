@@ -98,9 +98,8 @@ static void sequence_numbers_wrap(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS) {
+    if (CU_initialize_registry() != CUE_SUCCESS)
         return 1;
-    }
     CU_pSuite suite = CU_add_suite("bench/ledger", NULL, NULL);
     CU_ADD_TEST(suite, window_moves_with_the_slowest_subscriber);
     CU_ADD_TEST(suite, gap_is_lost_and_the_past_is_repeated);

@@ -93,9 +93,8 @@ static void stream_may_be_cut_anywhere(void)
     stream_put_publish(&stream, &form, 302, (struct wire_tag){0, 1002});
     stream.length += wire_put_ack(stream_end(&stream), WIRE_PUBREL, 303);
     stream_put_publish(&stream, &form, 304, (struct wire_tag){0, 1004});
-    for (uint32_t piece = 1; piece <= stream.length; piece++) {
+    for (uint32_t piece = 1; piece <= stream.length; piece++)
         check_pieces(&stream, &form, piece);
-    }
     publish_form_finish(&form);
 }
 
@@ -147,9 +146,8 @@ static void foreign_bytes_fail(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS) {
+    if (CU_initialize_registry() != CUE_SUCCESS)
         return 1;
-    }
     CU_pSuite suite = CU_add_suite("bench/wire", NULL, NULL);
     CU_ADD_TEST(suite, publish_has_the_bytes_of_the_standard);
     CU_ADD_TEST(suite, hello_has_the_bytes_of_the_standard);

@@ -30,32 +30,26 @@ static enum frame_status read_slowly(struct bytes stream, uint64_t size_max, str
     uint64_t multiplier = 1, value = 0;
     uint32_t at = 0;
     *frame = (struct frame){0};
-    if (stream.length == 0) {
+    if (stream.length == 0)
         return FRAME_NEED_MORE;
-    }
     frame->reason = REASON_MALFORMED_PACKET;
-    if (!header_valid(stream.data[at++])) {
+    if (!header_valid(stream.data[at++]))
         return FRAME_MALFORMED;
-    }
     uint8_t byte;
     do {
-        if (at == 5) {
+        if (at == 5)
             return FRAME_MALFORMED;
-        }
-        if (at == stream.length) {
+        if (at == stream.length)
             return FRAME_NEED_MORE;
-        }
         byte = stream.data[at++];
         value += (byte & 127) * multiplier;
         multiplier *= 128;
     } while ((byte & 128) != 0);
-    if (at > 2 && byte == 0) {
+    if (at > 2 && byte == 0)
         return FRAME_MALFORMED;
-    }
     frame->reason = REASON_PACKET_TOO_LARGE;
-    if (at + value > size_max) {
+    if (at + value > size_max)
         return FRAME_MALFORMED;
-    }
     frame->size = (uint32_t)(at + value);
     frame->body = (struct bytes){stream.data + at, (uint32_t)value};
     return frame->size <= stream.length ? FRAME_READY : FRAME_NEED_MORE;
@@ -65,19 +59,15 @@ static enum frame_status compare(struct bytes stream, uint32_t size_max, struct 
 {
     struct frame slow;
     enum frame_status status = frame_read(stream, size_max, frame);
-    if (status != read_slowly(stream, size_max, &slow)) {
+    if (status != read_slowly(stream, size_max, &slow))
         fuzz_fail("the status differs");
-    }
-    if (status == FRAME_MALFORMED && frame->reason != slow.reason) {
+    if (status == FRAME_MALFORMED && frame->reason != slow.reason)
         fuzz_fail("the reason differs");
-    }
-    if (status != FRAME_MALFORMED && frame->size != slow.size) {
+    if (status != FRAME_MALFORMED && frame->size != slow.size)
         fuzz_fail("the size differs");
-    }
     if (status == FRAME_READY &&
-        (frame->body.data != slow.body.data || frame->body.length != slow.body.length)) {
+        (frame->body.data != slow.body.data || frame->body.length != slow.body.length))
         fuzz_fail("the body differs");
-    }
     return status;
 }
 
@@ -88,9 +78,8 @@ static void compare_prefixes(struct bytes stream, uint32_t size_max, enum frame_
     for (uint32_t length = 0; length < longest; length++) {
         struct frame frame;
         enum frame_status status = compare((struct bytes){stream.data, length}, size_max, &frame);
-        if (status != FRAME_NEED_MORE && status != whole) {
+        if (status != FRAME_NEED_MORE && status != whole)
             fuzz_fail("more bytes change the verdict");
-        }
     }
 }
 
@@ -105,9 +94,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct frame frame;
         enum frame_status status = compare(stream, size_max, &frame);
         compare_prefixes(stream, size_max, status);
-        if (status != FRAME_READY) {
+        if (status != FRAME_READY)
             break;
-        }
         stream = (struct bytes){stream.data + frame.size, stream.length - frame.size};
     }
     return 0;

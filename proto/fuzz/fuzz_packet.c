@@ -13,18 +13,16 @@ static void properties_walk(struct bytes list)
     struct property property;
     uint32_t left = list.length;
     while (property_next(&list, &property)) {
-        if (list.length >= left || property_type(property.id) < 0) {
+        if (list.length >= left || property_type(property.id) < 0)
             fuzz_fail("a property was taken off that was not there");
-        }
         left = list.length;
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    if (size == 0) {
+    if (size == 0)
         return 0;
-    }
     uint8_t version = (uint8_t)(MQTT_VERSION_3_1 + data[0] % 3);
     struct bytes stream = {data + 1, (uint32_t)size - 1};
     struct frame frame;
@@ -32,9 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (frame_read(stream, UINT32_MAX, &frame) == FRAME_READY) {
         uint8_t reason;
         const char *fault = round_trip_fault(&frame, version, &reason);
-        if (fault != NULL) {
+        if (fault != NULL)
             fuzz_fail(fault);
-        }
         stream = (struct bytes){stream.data + frame.size, stream.length - frame.size};
     }
     return 0;

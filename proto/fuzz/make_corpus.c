@@ -32,9 +32,8 @@ static void packets_write(const char *directory)
             struct packet packet;
             struct writer writer = writer_of(room, sizeof room);
             char name[100];
-            if (type == PACKET_AUTH && version != MQTT_VERSION_5_0) {
+            if (type == PACKET_AUTH && version != MQTT_VERSION_5_0)
                 continue;
-            }
             do {
                 random_packet(&arena, version, type, &packet);
             } while (packet_size(&packet, version) > 300);
@@ -71,9 +70,8 @@ static void frames_write(const char *directory)
         {"frame/pubrel-flags", STREAM("\x01\0\0\x60\x02\0\x01")},
 #undef STREAM
     };
-    for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++) {
+    for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++)
         seed_write(directory, seeds[i].name, seeds[i].stream, (struct bytes){NULL, 0});
-    }
 }
 
 static void topics_write(const char *directory)

@@ -23,13 +23,11 @@ static int file_replay(const char *path)
         }
         free(exact);
     }
-    if (result != 0) {
+    if (result != 0)
         fprintf(stderr, "%s: cannot replay: %s\n", path, strerror(errno));
-    }
     free(room);
-    if (file != NULL) {
+    if (file != NULL)
         (void)fclose(file); // it was only read
-    }
     return result;
 }
 
@@ -44,9 +42,8 @@ int main(int argc, char **argv)
     }
     for (struct dirent *entry; (entry = readdir(directory)) != NULL;) {
         char path[4096];
-        if (entry->d_name[0] == '.') {
+        if (entry->d_name[0] == '.')
             continue;
-        }
         snprintf(path, sizeof path, "%s/%s", argv[1], entry->d_name);
         failed |= file_replay(path);
         replayed++;

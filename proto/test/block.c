@@ -7,18 +7,16 @@
 struct block block_create(uint32_t length)
 {
     struct block block = {malloc(length), length};
-    if (block.data == NULL && length != 0) {
+    if (block.data == NULL && length != 0)
         abort();
-    }
     return block;
 }
 
 struct block block_copy(struct bytes bytes)
 {
     struct block block = block_create(bytes.length);
-    if (bytes.length != 0) {
+    if (bytes.length != 0)
         memcpy(block.data, bytes.data, bytes.length);
-    }
     return block;
 }
 
@@ -26,9 +24,8 @@ static uint8_t digit(char character)
 {
     const char *digits = "0123456789abcdef";
     const char *found = strchr(digits, character);
-    if (found == NULL || character == '\0') {
+    if (found == NULL || character == '\0')
         abort();
-    }
     return (uint8_t)(found - digits);
 }
 
@@ -43,16 +40,14 @@ static uint32_t notation_read(const char *notation, uint8_t *data)
             quoted = !quoted;
             continue;
         }
-        if (!quoted && *at == ' ') {
+        if (!quoted && *at == ' ')
             continue;
-        }
         if (!quoted) {
             byte = (uint8_t)(digit(at[0]) << 4 | digit(at[1]));
             at++;
         }
-        if (data != NULL) {
+        if (data != NULL)
             data[length] = byte;
-        }
         length++;
     }
     return length;

@@ -38,9 +38,8 @@ static struct writer arena_writer(struct random_arena *arena)
 static struct bytes arena_take(struct random_arena *arena, const struct writer *writer)
 {
     uint8_t *start = arena->bytes + arena->used;
-    if (writer->overflow) {
+    if (writer->overflow)
         abort();
-    }
     uint32_t length = (uint32_t)(writer->at - start);
     arena->used += length;
     return (struct bytes){start, length};
@@ -67,9 +66,8 @@ static struct bytes random_text(struct random_arena *arena)
 static struct bytes random_binary(struct random_arena *arena, uint32_t length)
 {
     struct writer writer = arena_writer(arena);
-    for (uint32_t i = 0; i < length; i++) {
+    for (uint32_t i = 0; i < length; i++)
         writer_put_u8(&writer, (uint8_t)random_next(&arena->source));
-    }
     return arena_take(arena, &writer);
 }
 
@@ -89,16 +87,14 @@ static struct bytes random_topic_filter(struct random_arena *arena, bool may_sha
 {
     struct random_source *source = &arena->source;
     struct writer writer = arena_writer(arena);
-    if (may_share && CHANCE_IN(source, 4)) {
+    if (may_share && CHANCE_IN(source, 4))
         writer_put_bytes(&writer, bytes_of("$share/group/"));
-    }
     uint32_t levels = random_below(source, 4);
     for (uint32_t i = 0; i < levels; i++) {
-        if (CHANCE_IN(source, 3)) {
+        if (CHANCE_IN(source, 3))
             writer_put_u8(&writer, '+');
-        } else {
+        else
             text_put(source, &writer);
-        }
         writer_put_u8(&writer, '/');
     }
     writer_put_u8(&writer, "+#t"[random_below(source, 3)]);
@@ -147,9 +143,8 @@ static struct property random_property(struct random_arena *arena, const struct 
 
 static bool choice_taken(struct random_arena *arena, const struct property_choice *choice, bool has_method)
 {
-    if (choice->id == PROPERTY_AUTHENTICATION_DATA && !has_method) {
+    if (choice->id == PROPERTY_AUTHENTICATION_DATA && !has_method)
         return false;
-    }
     return CHANCE_IN(&arena->source, 3);
 }
 
@@ -159,16 +154,14 @@ static struct bytes random_properties(struct random_arena *arena, uint8_t versio
     static uint8_t list[1u << 17];
     struct writer writer = writer_of(list, sizeof list);
     bool has_method = false;
-    if (version != MQTT_VERSION_5_0 || CHANCE_IN(&arena->source, 2)) {
+    if (version != MQTT_VERSION_5_0 || CHANCE_IN(&arena->source, 2))
         return (struct bytes){NULL, 0};
-    }
     for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
         const struct property_choice *choice = &choices[i];
         bool many = (choice->many >> packet_type & 1) != 0;
         uint32_t count = many ? 1 + random_below(&arena->source, 3) : 1;
-        if ((choice->packets >> packet_type & 1) == 0 || !choice_taken(arena, choice, has_method)) {
+        if ((choice->packets >> packet_type & 1) == 0 || !choice_taken(arena, choice, has_method))
             continue;
-        }
         for (uint32_t c = 0; c < count; c++) {
             struct property property = random_property(arena, choice);
             property_put(&writer, &property);
@@ -185,9 +178,8 @@ static uint8_t random_reason(struct random_source *source, uint8_t packet_type)
 {
     for (;;) {
         uint8_t reason = CHANCE_IN(source, 3) ? REASON_SUCCESS : (uint8_t)random_next(source);
-        if (reason_allowed(reason, packet_type)) {
+        if (reason_allowed(reason, packet_type))
             return reason;
-        }
     }
 }
 
@@ -213,13 +205,11 @@ static void random_connect(struct random_arena *arena, uint8_t version, struct p
         connect->will.retain = CHANCE_IN(source, 2);
     }
     connect->has_user_name = CHANCE_IN(source, 2);
-    if (connect->has_user_name) {
+    if (connect->has_user_name)
         connect->user_name = random_text(arena);
-    }
     connect->has_password = (connect->has_user_name || version == MQTT_VERSION_5_0) && CHANCE_IN(source, 2);
-    if (connect->has_password) {
+    if (connect->has_password)
         connect->password = random_binary(arena, random_below(source, 20));
-    }
 }
 
 static void random_connack(struct random_arena *arena, uint8_t version, struct packet_connack *connack)
@@ -241,9 +231,8 @@ static void random_publish(struct random_arena *arena, uint8_t version, struct p
     publish->retain = CHANCE_IN(source, 2);
     publish->packet_id = publish->qos > 0 ? random_packet_id(source) : 0;
     publish->properties = random_properties(arena, version, PACKET_PUBLISH);
-    if (!property_find(publish->properties, PROPERTY_TOPIC_ALIAS, &alias) || CHANCE_IN(source, 2)) {
+    if (!property_find(publish->properties, PROPERTY_TOPIC_ALIAS, &alias) || CHANCE_IN(source, 2))
         publish->topic = random_topic_name(arena);
-    }
     publish->payload = random_binary(arena, length);
 }
 
@@ -265,11 +254,10 @@ static void random_subscribe(struct random_arena *arena, uint8_t version, uint8_
             .retain_as_published = v5 && CHANCE_IN(source, 2),
             .retain_handling = v5 ? (uint8_t)random_below(source, 3) : 0,
         };
-        if (type == PACKET_SUBSCRIBE) {
+        if (type == PACKET_SUBSCRIBE)
             subscribe_put(&writer, filter, options);
-        } else {
+        else
             unsubscribe_put(&writer, filter);
-        }
     }
     struct bytes entries = {list, (uint32_t)(writer.at - list)};
     struct writer copy = arena_writer(arena);
@@ -287,9 +275,8 @@ static void random_suback(struct random_arena *arena, uint8_t version, uint8_t t
     suback->packet_id = random_packet_id(source);
     suback->properties = random_properties(arena, version, type);
     struct writer writer = arena_writer(arena);
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < count; i++)
         writer_put_u8(&writer, v5 ? random_reason(source, type) : codes_3[random_below(source, 4)]);
-    }
     suback->codes = arena_take(arena, &writer);
 }
 

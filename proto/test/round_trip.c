@@ -29,9 +29,8 @@ static bool publish_equal(const struct packet_publish *a, const struct packet_pu
 
 bool packet_equal(const struct packet *a, const struct packet *b)
 {
-    if (a->type != b->type) {
+    if (a->type != b->type)
         return false;
-    }
     switch (a->type) {
     case PACKET_CONNECT:
         return connect_equal(&a->connect, &b->connect);
@@ -76,19 +75,16 @@ static const char *entries_fault(const struct packet *packet)
     struct bytes filter;
     const char *fault = NULL;
     while (unsubscribe ? unsubscribe_next(&entries, &filter) : subscribe_next(&entries, &filter, &options)) {
-        if (!topic_filter_valid(filter, UINT32_MAX) || options.qos > 2 || options.retain_handling > 2) {
+        if (!topic_filter_valid(filter, UINT32_MAX) || options.qos > 2 || options.retain_handling > 2)
             fault = "an entry of a decoded list is not valid";
-        }
-        if (unsubscribe) {
+        if (unsubscribe)
             unsubscribe_put(&writer, filter);
-        } else {
+        else
             subscribe_put(&writer, filter, options);
-        }
     }
     if (entries.length != 0 || writer.overflow ||
-        !bytes_equal(block_view(written), packet->subscribe.entries)) {
+        !bytes_equal(block_view(written), packet->subscribe.entries))
         fault = "the entries of a decoded list are not walked to their end";
-    }
     block_destroy(written);
     return fault;
 }
@@ -131,15 +127,12 @@ static const char *encoded_fault(const struct packet *packet, uint8_t version, s
 {
     struct frame frame;
     struct packet again;
-    if (frame_read(encoded, encoded.length, &frame) != FRAME_READY || frame.size != encoded.length) {
+    if (frame_read(encoded, encoded.length, &frame) != FRAME_READY || frame.size != encoded.length)
         return "what was encoded is not one whole frame";
-    }
-    if (packet_decode(&frame, version, &again) != REASON_SUCCESS) {
+    if (packet_decode(&frame, version, &again) != REASON_SUCCESS)
         return "what was encoded does not decode";
-    }
-    if (!packet_equal(packet, &again)) {
+    if (!packet_equal(packet, &again))
         return "what was encoded decodes to another packet";
-    }
     struct block second = block_create(encoded.length);
     bool equal = packet_size(&again, version) == encoded.length && encode(&again, version, second) &&
                  bytes_equal(block_view(second), encoded);
@@ -151,21 +144,17 @@ const char *round_trip_fault(const struct frame *frame, uint8_t version, uint8_t
 {
     struct packet packet;
     *ret_reason = packet_decode(frame, version, &packet);
-    if (*ret_reason != REASON_SUCCESS) {
+    if (*ret_reason != REASON_SUCCESS)
         return *ret_reason >= 0x80 ? NULL : "a refusal has a reason that is no error";
-    }
     uint32_t size = packet_size(&packet, version);
-    if (size == 0 || size > frame->size) {
+    if (size == 0 || size > frame->size)
         return "a decoded packet has a size that is not in the frame";
-    }
     struct block encoded = block_create(size);
     const char *fault = encode(&packet, version, encoded) ? NULL : "a decoded packet does not fit its size";
-    if (fault == NULL) {
+    if (fault == NULL)
         fault = encoded_fault(&packet, version, block_view(encoded));
-    }
-    if (fault == NULL) {
+    if (fault == NULL)
         fault = parts_fault(&packet, version, block_view(encoded));
-    }
     block_destroy(encoded);
     return fault;
 }

@@ -29,15 +29,12 @@ struct suite_case {
 
 static inline int suite_run(const char *name, const struct suite_case *cases, size_t count)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS) {
+    if (CU_initialize_registry() != CUE_SUCCESS)
         return 1;
-    }
     CU_pSuite suite = CU_add_suite(name, NULL, NULL);
-    for (size_t i = 0; suite != NULL && i < count; i++) {
-        if (CU_add_test(suite, cases[i].name, cases[i].run) == NULL) {
+    for (size_t i = 0; suite != NULL && i < count; i++)
+        if (CU_add_test(suite, cases[i].name, cases[i].run) == NULL)
             suite = NULL;
-        }
-    }
     int failed = 1;
     if (suite != NULL) {
         CU_basic_set_mode(CU_BRM_VERBOSE);

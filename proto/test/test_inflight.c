@@ -16,9 +16,8 @@ struct window {
 static void window_grow(struct window *window, uint32_t capacity)
 {
     struct inflight_slot *slots = malloc(capacity * sizeof *slots);
-    if (slots == NULL) {
+    if (slots == NULL)
         abort();
-    }
     inflight_move(&window->inflight, slots, capacity);
     free(window->slots);
     window->slots = slots;
@@ -28,9 +27,8 @@ static void window_init(struct window *window, uint32_t capacity)
 {
     inflight_init(&window->inflight);
     window->slots = NULL;
-    if (capacity != 0) {
+    if (capacity != 0)
         window_grow(window, capacity);
-    }
 }
 
 static void window_finish(struct window *window)
@@ -56,9 +54,8 @@ static const char *walk(struct inflight *inflight)
     size_t length = 0;
     uint16_t id = 0;
     text[0] = '\0';
-    while (inflight_next(inflight, &id) != NULL && length < sizeof text - 10) {
+    while (inflight_next(inflight, &id) != NULL && length < sizeof text - 10)
         length += (size_t)snprintf(text + length, sizeof text - length, length == 0 ? "%u" : " %u", id);
-    }
     return text;
 }
 
@@ -293,9 +290,8 @@ static void exchanges_may_end_while_they_are_walked(void)
     struct window window;
     struct inflight_slot slot;
     window_init(&window, 8);
-    for (uint32_t i = 0; i < 8; i++) {
+    for (uint32_t i = 0; i < 8; i++)
         (void)inflight_begin(&window.inflight, INFLIGHT_WAIT_PUBACK, NULL, 0); // 1 to 8
-    }
     CU_ASSERT_EQUAL(inflight_acknowledge(&window.inflight, PACKET_PUBACK, 2, false, &slot), INFLIGHT_ENDED);
     CU_ASSERT_EQUAL(inflight_acknowledge(&window.inflight, PACKET_PUBACK, 3, false, &slot), INFLIGHT_ENDED);
     uint16_t id = 0;

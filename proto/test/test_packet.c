@@ -294,9 +294,8 @@ static void vector_check(const struct vector *vector)
 
 static void vectors_check(const struct vector *vectors, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         vector_check(&vectors[i]);
-    }
 }
 
 static void connect_is_decoded_and_encoded(void)

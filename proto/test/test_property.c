@@ -80,9 +80,8 @@ static void every_property_is_allowed_where_its_section_is(void)
         for (uint8_t type = 0; type < 16; type++) {
             uint8_t expected =
                 memchr(packets.data, type, packets.length) != NULL ? REASON_SUCCESS : REASON_MALFORMED_PACKET;
-            if (vectors[i].id == PROPERTY_AUTHENTICATION_DATA && expected == REASON_SUCCESS) {
+            if (vectors[i].id == PROPERTY_AUTHENTICATION_DATA && expected == REASON_SUCCESS)
                 expected = REASON_PROTOCOL_ERROR; // its method is missing
-            }
             CHECK(property_list_check(block_view(block), type) == expected, "%s in packet %u",
                   vectors[i].bytes, type);
         }

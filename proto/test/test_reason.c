@@ -47,9 +47,8 @@ static void each_packet_has_the_codes_that_its_section_lists(void)
 static void every_code_of_the_standard_has_a_text(void)
 {
     uint32_t named = 0;
-    for (uint32_t code = 0; code < 256; code++) {
+    for (uint32_t code = 0; code < 256; code++)
         named += strcmp(reason_text((uint8_t)code), "unknown reason") != 0;
-    }
     CU_ASSERT_EQUAL(named, 43);
     CU_ASSERT_STRING_EQUAL(reason_text(0x00), "success");
     CU_ASSERT_STRING_EQUAL(reason_text(0x81), "malformed packet");

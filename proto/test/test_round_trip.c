@@ -35,9 +35,8 @@ static void each_packet(void (*check)(const struct packet *packet, uint8_t versi
     random_arena_init(&arena, seed);
     for (uint8_t version = MQTT_VERSION_3_1; version <= MQTT_VERSION_5_0; version++) {
         for (uint8_t type = PACKET_CONNECT; type <= PACKET_AUTH; type++) {
-            if (type == PACKET_AUTH && version != MQTT_VERSION_5_0) {
+            if (type == PACKET_AUTH && version != MQTT_VERSION_5_0)
                 continue;
-            }
             for (uint32_t i = 0; i < PACKETS_OF_EACH_KIND; i++) {
                 struct packet packet;
                 random_packet(&arena, version, type, &packet);
@@ -105,9 +104,8 @@ static void cut_check(const struct packet *packet, uint8_t version, struct block
         CHECK(frame.size == 0 || frame.size == block.length, "%s cut to %u", packet_type_name(packet->type),
               length);
         CHECK(length < 5 || frame.size != 0, "%s cut to %u", packet_type_name(packet->type), length);
-        if (length > head) {
+        if (length > head)
             body_try(block.data[0], (struct bytes){cut.data + head, length - head}, version);
-        }
         block_destroy(cut);
     }
 }
@@ -168,9 +166,8 @@ static uint64_t seed_choose(int argc, char **argv)
 {
     const char *text = argc > 1 ? argv[1] : getenv("HBMQTT_TEST_SEED");
     struct timespec now;
-    if (text != NULL) {
+    if (text != NULL)
         return strtoull(text, NULL, 0);
-    }
     timespec_get(&now, TIME_UTC);
     return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }

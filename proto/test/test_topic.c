@@ -192,12 +192,10 @@ static void filters_with_a_misplaced_wildcard_are_invalid(void)
         "aaaaaaaaaaaaaaaa+",
         "+aaaaaaaaaaaaaaa",
     };
-    for (size_t i = 0; i < COUNT(valid); i++) {
+    for (size_t i = 0; i < COUNT(valid); i++)
         CHECK(filter_valid(valid[i], UINT32_MAX), "'%s'", valid[i]);
-    }
-    for (size_t i = 0; i < COUNT(invalid); i++) {
+    for (size_t i = 0; i < COUNT(invalid); i++)
         CHECK(!filter_valid(invalid[i], UINT32_MAX), "'%s'", invalid[i]);
-    }
 }
 
 static void names_with_a_wildcard_or_nul_anywhere_are_invalid(void)

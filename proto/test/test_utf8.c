@@ -67,16 +67,14 @@ static bool valid(const char *notation)
 
 static void well_formed_text_is_valid(void)
 {
-    for (size_t i = 0; i < COUNT(texts); i++) {
+    for (size_t i = 0; i < COUNT(texts); i++)
         CHECK(valid(texts[i]), "%s", texts[i]);
-    }
 }
 
 static void everything_else_is_not(void)
 {
-    for (size_t i = 0; i < COUNT(faults); i++) {
+    for (size_t i = 0; i < COUNT(faults); i++)
         CHECK(!valid(faults[i]), "%s", faults[i]);
-    }
 }
 
 // A fault is found wherever it stands in a text, whatever the blocks that are looked at together.

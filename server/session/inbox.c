@@ -128,6 +128,8 @@ uint32_t inbox_left(const struct inbox *inbox)
 void inbox_copy_left(const struct inbox *inbox, struct writer *writer)
 {
     writer_put_bytes(writer, inbox_partial_left(inbox));
+    if (inbox->fed.length == 0)
+        return; // it may be NULL, and NULL + 0 is not defined
     writer_put_bytes(
         writer, (struct bytes){inbox->fed.data + inbox->handed_out, inbox->fed.length - inbox->handed_out});
 }
