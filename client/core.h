@@ -3,8 +3,9 @@
 // out.
 //
 //     IDLE --open--> OPENING --CONNACK 0--> OPEN --close--> CLOSING --end--> IDLE
-//                       '------- refusal, fault, loss --------'----------------^   (the reason is in
-//                       `ending`)
+//                       '------- refusal, fault, loss --------'----------------^
+//
+// `ending` says why the core became IDLE.
 //
 // One round of whoever owns the socket: send core_output and report with core_output_sent; while
 // core_wants_input, receive into core_input_room and report with core_input_added; after core_deadline_ms has

@@ -7,9 +7,9 @@
 //     hbmqtt_options_init(&options, sizeof options);
 //     options.client_id = "gauge-7";
 //     struct hbmqtt_client *client = hbmqtt_create(&options);
-//     struct hbmqtt_message message = {.size = sizeof message, .topic = "level", .payload = "42",
-//     .payload_length = 2,
-//                                      .qos = 1};
+//     struct hbmqtt_message message = {.size = sizeof message, .topic = "level", .qos = 1};
+//     message.payload = "42";
+//     message.payload_length = 2;
 //     if (hbmqtt_connect(client, "mqtt://broker.example") != 0 || hbmqtt_publish(client, &message) != 0 ||
 //         hbmqtt_disconnect(client) != 0)
 //         fprintf(stderr, "%s\n", hbmqtt_error_text(client));
@@ -88,30 +88,42 @@ struct hbmqtt_trace {
     size_t packet_bytes; // the whole packet with its fixed header
 };
 
-// How a client presents itself and what it may use. hbmqtt_options_init sets every default.
+// How a client presents itself and what it may use. hbmqtt_options_init sets every default; pointers are NULL
+// by default, and what they point to is copied by hbmqtt_create.
 struct hbmqtt_options {
-    size_t size;            // sizeof(struct hbmqtt_options); set by hbmqtt_options_init
-    const char *client_id;  // NULL: none, and the broker gives one [MQTT-3.1.3-7]
-    const char *user_name;  // NULL: none. One in the URI comes before it
-    const void *password;   // bytes; NULL: none. Needs a user name [MQTT-3.1.2-22]
-    size_t password_length; // at most 65535
-    const struct hbmqtt_message
-        *will;            // NULL: none. What the broker publishes when the connection ends without DISCONNECT
-    bool clean_session;   // true (the default): the session ends with the connection [MQTT-3.1.2-6]
-    uint16_t keepalive_s; // 0: off. Default 10 [MQTT-3.1.2-23]
-    uint32_t ping_delay_ms; // PINGREQ goes out this long before the keep-alive period ends. Default 1000
-    uint32_t
-        connect_timeout_ms; // from hbmqtt_connect to CONNACK, the look-up of the name left out. Default 60000
-    uint32_t answer_timeout_ms; // wait for an acknowledgement or PINGRESP; 0: for ever. Default 60000
-    uint32_t packet_bytes_max;  // of one packet from the broker; a larger one ends the connection. Default
-                                // 268435460
-    uint32_t
-        inbox_bytes_max; // messages not yet delivered; at it, reading pauses. One may go over. Default 16 MiB
-    uint32_t output_bytes_max; // bytes not yet sent; at it, publishing waits. One packet may go over. Default
-                               // 1 MiB
-    uint32_t inflight_max; // QoS 1 and 2 messages that wait for their acknowledgement: 1 to 16384. Default 64
-    void (*trace)(void *context,
-                  const struct hbmqtt_trace *trace); // NULL: none. Must not call into the library
+    // sizeof(struct hbmqtt_options); set by hbmqtt_options_init.
+    size_t size;
+    // NULL or "": the broker gives one, which needs a clean session [MQTT-3.1.3-7].
+    const char *client_id;
+    // A user in the URI comes before this one.
+    const char *user_name;
+    // Bytes, at most 65535. Needs a user name [MQTT-3.1.2-22].
+    const void *password;
+    size_t password_length;
+    // What the broker publishes when the connection ends without DISCONNECT [MQTT-3.1.2-8].
+    const struct hbmqtt_message *will;
+    // True (the default): the session begins empty and ends with the connection. False: it is continued and
+    // kept [MQTT-3.1.2-4].
+    bool clean_session;
+    // The longest silence that the broker accepts; 0: off. Default 10 [MQTT-3.1.2-23].
+    uint16_t keepalive_s;
+    // PINGREQ goes out this long before a silent keep-alive period ends. Default 1000.
+    uint32_t ping_delay_ms;
+    // From hbmqtt_connect to CONNACK, without the look-up of the name. Default 60000.
+    uint32_t connect_timeout_ms;
+    // The wait for an acknowledgement or PINGRESP; 0: for ever. Default 60000.
+    uint32_t answer_timeout_ms;
+    // Of one packet from the broker; a larger one ends the connection. Default 268435460, which MQTT allows.
+    uint32_t packet_bytes_max;
+    // Messages not delivered yet; at it, reading pauses. One message may go over. Default 16 MiB.
+    uint32_t inbox_bytes_max;
+    // Bytes not sent yet; at it, publishing waits. One packet may go over. Default 1 MiB.
+    uint32_t output_bytes_max;
+    // QoS 1 and 2 messages that wait for their acknowledgement, 1 to 16384; at it, publishing waits.
+    // Default 64.
+    uint32_t inflight_max;
+    // Called for each packet, in calls of the library, into which it must not call.
+    void (*trace)(void *context, const struct hbmqtt_trace *trace);
     void *trace_context;
 };
 
@@ -163,66 +175,83 @@ HBMQTT_API void hbmqtt_destroy(struct hbmqtt_client *client);
 // Messages of an earlier connection of the handle that were not delivered yet still will be. Messages of one
 // that were not acknowledged are not sent again.
 //
-// ARGUMENT (also when already connected), UNSUPPORTED, UNREACHABLE, REFUSED, TIMEOUT, LOST (ended before
-// CONNACK), PROTOCOL, INTERRUPTED, SYSTEM.
+// Errors: ARGUMENT (also when already connected), UNSUPPORTED, UNREACHABLE, REFUSED, TIMEOUT, LOST (ended
+// before CONNACK), PROTOCOL, INTERRUPTED, SYSTEM.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_connect(struct hbmqtt_client *client, const char *uri);
 
-// Sends all that waits, then DISCONNECT, and closes [MQTT-3.14.4-1]: the broker drops the will. Exchanges
-// that are under way are not waited for: see hbmqtt_flush. The message that was delivered last is
-// acknowledged. Done also when there was no connection. LOST, TIMEOUT: the broker may not have read
-// everything. The connection is closed in every case.
+// Sends all that waits, then DISCONNECT, waits a second at most for the broker to close, and closes
+// [MQTT-3.14.4-1]: the broker drops the will. Exchanges that are under way are not waited for: see
+// hbmqtt_flush. The message that was delivered last is acknowledged. Done also when there was no connection.
+//
+// Errors: LOST, TIMEOUT, INTERRUPTED, SYSTEM: the broker may not have read everything. The connection is
+// closed in every case.
 HBMQTT_API int hbmqtt_disconnect(struct hbmqtt_client *client);
 
 // Publishes and waits: at QoS 0 until the kernel has taken all bytes, at QoS 1 until PUBACK, at QoS 2 until
-// PUBCOMP. After TIMEOUT, FULL and INTERRUPTED the message is under way all the same, and hbmqtt_flush can
-// wait for it; after LOST it is not known whether the broker has it. ARGUMENT, NOT_CONNECTED, LOST, PROTOCOL,
-// TIMEOUT, FULL, INTERRUPTED, SYSTEM.
+// PUBCOMP. While the window or the output is full it waits first, as hbmqtt_publish_start does.
+//
+// Errors: ARGUMENT, NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, FULL, INTERRUPTED, SYSTEM. After TIMEOUT, FULL
+// and INTERRUPTED the message may be under way, and hbmqtt_flush can wait for it; after LOST it is not known
+// whether the broker has it.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_publish(struct hbmqtt_client *client,
                                                  const struct hbmqtt_message *message);
 
 // Publishes without waiting for the acknowledgement: the payload is copied, and the bytes leave in this call
-// or in a later one that waits. Waits only while `inflight_max` messages are unacknowledged or
-// `output_bytes_max` is reached. Many calls and one hbmqtt_flush cost one round trip instead of many.
-// Messages leave in the order of the calls. Errors as hbmqtt_publish, but after any of them the message was
-// not taken.
+// or in a later one that waits. With `inflight_max` messages unacknowledged it waits until half of them are
+// acknowledged, and at `output_bytes_max` until there is room. Many calls and one hbmqtt_flush cost one round
+// trip instead of many. Messages leave in the order of the calls.
+//
+// Errors: as hbmqtt_publish, but after any of them the message was not taken.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_publish_start(struct hbmqtt_client *client,
                                                        const struct hbmqtt_message *message);
 
-// Waits until everything started is sent and acknowledged, hbmqtt_options.answer_timeout_ms at most after the
-// last byte left. NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, FULL, INTERRUPTED, SYSTEM.
+// Waits until everything started is sent and acknowledged, `answer_timeout_ms` at most after the last byte
+// left.
+//
+// Errors: NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, FULL, INTERRUPTED, SYSTEM.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_flush(struct hbmqtt_client *client);
 
 // Subscribes to `count` filters (1 to HBMQTT_FILTERS_MAX) and waits for the answer. `ret_codes`, unless NULL,
 // has room for `count` codes and gets for each filter the QoS that was granted, or HBMQTT_SUBSCRIPTION_FAILED
-// [MQTT-3.9.3-1]. A refused filter is no error of the call. ARGUMENT, NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT,
-// FULL, INTERRUPTED, SYSTEM.
+// [MQTT-3.9.3-1]. A refused filter is no error of the call.
+//
+// Errors: ARGUMENT, NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, FULL, INTERRUPTED, SYSTEM.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_subscribe(struct hbmqtt_client *client,
                                                    const struct hbmqtt_subscription *subscriptions,
                                                    size_t count, uint8_t *ret_codes);
 
 // Ends `count` subscriptions (1 to HBMQTT_FILTERS_MAX) and waits for the answer. Messages on their way still
-// arrive. Errors as hbmqtt_subscribe.
+// arrive.
+//
+// Errors: as hbmqtt_subscribe.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_unsubscribe(struct hbmqtt_client *client, const char *const *filters,
                                                      size_t count);
 
 // Takes the next message, waiting up to `timeout_ms` for it (0: not at all; negative: for ever). *ret_message
 // points to memory of the handle that stays until the next call of hbmqtt_deliver, hbmqtt_connect,
-// hbmqtt_disconnect or hbmqtt_destroy. A QoS 1 or 2 message is acknowledged by that next hbmqtt_deliver or
-// hbmqtt_disconnect, and not before: what a program took and did not finish comes again when its session is
-// continued. A QoS 2 message is delivered once. After the connection has ended, messages that had come are
-// delivered before the error is. NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, INTERRUPTED, SYSTEM.
+// hbmqtt_disconnect or hbmqtt_destroy.
+//
+// A QoS 1 or 2 message is acknowledged by that next hbmqtt_deliver or hbmqtt_disconnect, and not before: what
+// a program took and did not finish comes again when its session is continued. A QoS 2 message is delivered
+// once [MQTT-4.3.3-2].
+//
+// Errors: NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, INTERRUPTED, SYSTEM. Messages that came before the
+// connection ended are delivered before its error is.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_deliver(struct hbmqtt_client *client, int timeout_ms,
                                                  const struct hbmqtt_message **ret_message);
 
 // How many messages hbmqtt_deliver can take without waiting.
 HBMQTT_API size_t hbmqtt_deliverable(const struct hbmqtt_client *client);
 
-// Sends PINGREQ and waits for PINGRESP. NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, FULL, INTERRUPTED, SYSTEM.
+// Sends PINGREQ and waits for PINGRESP.
+//
+// Errors: NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, FULL, INTERRUPTED, SYSTEM.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_ping(struct hbmqtt_client *client);
 
 // Serves the connection until `descriptor` can be read (or has ended), up to `timeout_ms` (negative: for
-// ever): for programs that publish what they read elsewhere. ARGUMENT, NOT_CONNECTED, LOST, PROTOCOL,
-// TIMEOUT, INTERRUPTED, SYSTEM.
+// ever): for programs that publish what they read elsewhere.
+//
+// Errors: ARGUMENT, NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, INTERRUPTED, SYSTEM.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_wait_readable(struct hbmqtt_client *client, int descriptor,
                                                        int timeout_ms);
 

@@ -7,6 +7,9 @@
 
 #define PACKET_BYTES_MAX 268435460u // the largest packet that MQTT allows: five bytes in front of 268,435,455
 
+// No structure of ours will ever be as large: a size above is one that was never set.
+#define STRUCTURE_BYTES_MAX 4096u
+
 static const struct hbmqtt_options defaults = {
     .size = sizeof defaults,
     .clean_session = true,
@@ -35,10 +38,11 @@ void hbmqtt_options_init(struct hbmqtt_options *options, size_t size)
 bool settings_tail_unused(const void *structure, size_t known, size_t size)
 {
     const unsigned char *bytes = structure;
-    for (size_t i = known; i < size; i++) {
+    if (size > STRUCTURE_BYTES_MAX)
+        return false;
+    for (size_t i = known; i < size; i++)
         if (bytes[i] != 0)
             return false;
-    }
     return true;
 }
 
@@ -85,12 +89,15 @@ int settings_init(struct settings *settings, const struct hbmqtt_options *option
     *settings = (struct settings){.options = defaults, .understood = true};
     if (options == NULL)
         return 0;
+    // A structure that is shorter than the first one ever was holds no options that could be trusted.
     size_t size = options->size;
-    memcpy(&settings->options, options, size_smaller(size, sizeof settings->options));
-    settings->options.size = sizeof settings->options;
     settings->understood =
         size >= offsetof(struct hbmqtt_options, trace_context) + sizeof options->trace_context &&
-        settings_tail_unused(options, sizeof settings->options, size);
+        settings_tail_unused(options, sizeof *options, size);
+    if (!settings->understood)
+        return 0;
+    memcpy(&settings->options, options, size_smaller(size, sizeof settings->options));
+    settings->options.size = sizeof settings->options;
     // Every copy is tried, so that each pointer is ours or NULL when something fails.
     void *password = NULL;
     struct hbmqtt_options given = settings->options;

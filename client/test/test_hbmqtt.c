@@ -251,12 +251,12 @@ static void other_schemes_are_refused_in_one_line(void)
 static void wrong_options_are_refused_before_anything_is_sent(void)
 {
     struct hbmqtt_message wild = message_of("a/#", "", 0);
-    struct hbmqtt_options options[8];
+    struct hbmqtt_options options[9];
     struct {
         struct hbmqtt_options options;
         char newer;
     } grown = {options_usual(), 1};
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = 0; i < 9; i++)
         options[i] = options_usual();
     options[0].clean_session = false; // without a client id [MQTT-3.1.3-7]
     options[1].password = "p";        // without a user name [MQTT-3.1.2-22]
@@ -265,8 +265,10 @@ static void wrong_options_are_refused_before_anything_is_sent(void)
     options[4].inbox_bytes_max = 0;
     options[5].will = &wild;
     options[6].size -= 1;
+    options[7].size = 12; // ends within a pointer
+    options[8].size = SIZE_MAX;
     grown.options.size = sizeof grown;
-    for (size_t i = 0; i < 7; i++) {
+    for (size_t i = 0; i < 9; i++) {
         struct hbmqtt_client *client = client_make(&options[i]);
         CU_ASSERT_EQUAL(hbmqtt_connect(client, "mqtt://127.0.0.1:1"), HBMQTT_ERROR_ARGUMENT);
         hbmqtt_destroy(client);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The configuration file of hbmqtt_pub and hbmqtt_sub: YAML, with the keys that the original's client had.
+// The configuration file of hbmqtt_pub and hbmqtt_sub: YAML, with the keys of the Python hbmqtt's client.
 //
 // A key may be written with '-' or '_'. A key that nobody knows is told as a warning and passed over; a value
 // of the wrong type is an error. Both name the file and the line. A key without a value counts as left out.
