@@ -65,6 +65,7 @@ bool queue_push(struct queue *queue, struct queue_ceiling ceiling, struct messag
     queue->slots[queue->tail++ & (queue->capacity - 1)] =
         (struct queued){message_ref(message), delivery_pack(delivery)};
     queue->bytes += message_size(message);
+    queue->qos_0 += delivery.qos == 0;
     return true;
 }
 
@@ -80,6 +81,7 @@ struct queued queue_pop(struct queue *queue)
     struct queued popped = *first;
     queue->head++;
     queue->bytes -= message_size(popped.message);
+    queue->qos_0 -= delivery_unpack(popped.delivery).qos == 0;
     // A queue that was long once gives its memory back when it has been worked off.
     if (queue->head == queue->tail && queue->capacity > SLOTS_FIRST)
         queue_finish(queue);

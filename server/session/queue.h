@@ -28,6 +28,7 @@ struct queue {
     uint32_t head;
     uint32_t tail;
     uint64_t bytes; // of the messages, each counted in full though several sessions may share it
+    uint32_t qos_0; // how many of them go at QoS 0
 };
 
 void queue_init(struct queue *queue);

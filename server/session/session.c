@@ -202,7 +202,8 @@ void session_deliver(struct session *session, struct turn *turn, struct publicat
     bool retain = options.retain_as_published && publication->retain; // 3.x: never [MQTT-3.3.1-9]
     if (qos == 0 && session->link == NULL)
         return; // only QoS 1 and 2 wait for an absent client [MQTT-3.1.2-5]
-    if (qos == 0 && session->replays == NULL && identifier == 0)
+    // QoS 0 passes what waits at another QoS, but not what waits at its own. [MQTT-4.6.0-6]
+    if (qos == 0 && session->replays == NULL && session->queue.qos_0 == 0 && identifier == 0)
         session_deliver_shared(session, turn, publication, retain);
     else
         session_deliver_kept(session, turn, publication, (struct delivery){qos, retain, identifier});
