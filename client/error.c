@@ -17,10 +17,9 @@ int error_set(struct error *error, int code, const char *format, ...)
     vsnprintf(error->text, sizeof error->text, format, arguments);
     va_end(arguments);
     // One line stays one line, whatever a command line or a configuration file had in it.
-    for (char *at = error->text; *at != '\0'; at++) {
+    for (char *at = error->text; *at != '\0'; at++)
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             *at = '?';
-    }
     error->code = code;
     return code;
 }

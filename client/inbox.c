@@ -87,10 +87,9 @@ struct inbox_message *inbox_find(struct inbox *inbox, uint16_t packet_id)
     struct inbox_message *taken = inbox->taken;
     if (taken != NULL && taken->packet_id == packet_id && taken->message.qos == 2)
         return taken;
-    for (struct inbox_message *at = inbox->first; at != NULL; at = at->next) {
+    for (struct inbox_message *at = inbox->first; at != NULL; at = at->next)
         if (at->packet_id == packet_id && at->message.qos == 2)
             return at;
-    }
     return NULL;
 }
 

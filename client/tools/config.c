@@ -136,10 +136,9 @@ static bool key_equal(const char *written, const char *name)
 
 static const struct key_row *key_find(const struct key_row *rows, const char *name)
 {
-    for (; rows->name != NULL; rows++) {
+    for (; rows->name != NULL; rows++)
         if (key_equal(name, rows->name))
             return rows;
-    }
     return NULL;
 }
 
@@ -329,9 +328,8 @@ void config_finish(struct config *config)
 const struct config_topic *config_find_topic(const struct config *config, const char *topic)
 {
     // The last one counts, as for every key that is written twice.
-    for (size_t i = config->topic_count; i-- > 0;) {
+    for (size_t i = config->topic_count; i-- > 0;)
         if (strcmp(config->topics[i].topic, topic) == 0)
             return &config->topics[i];
-    }
     return NULL;
 }
