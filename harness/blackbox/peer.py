@@ -49,6 +49,11 @@ class Closed(AssertionError):
     """The broker closed the connection where something else was expected."""
 
 
+def describe_wanted(kind, fields):
+    shown = {key: mqtt.brief(value) if key == "payload" else value for key, value in fields.items()}
+    return " ".join([mqtt.NAMES[kind], *(f"{key}={value!r}" for key, value in shown.items())])
+
+
 class Poller:
     """Waits for one socket. poll(2), since select(2) knows no descriptor above 1023."""
 
@@ -71,6 +76,7 @@ class Peer:
         self.buffer = bytearray()
         self.closed_by_broker = None  # how, once it is known
         self.next_id = itertools.count(1)
+        self.early = deque()  # messages that came before the SUBACK which a test was waiting for
         self.socket = sock
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.setblocking(False)
@@ -159,6 +165,8 @@ class Peer:
 
     def poll(self, seconds=EVENT_S):
         """The next packet, or None when the broker has closed."""
+        if self.early:
+            return self.early.popleft()
         deadline = Deadline(seconds)
         while True:
             packet = mqtt.split(self.buffer, self.reads)
@@ -179,16 +187,16 @@ class Peer:
 
     def expect(self, kind, seconds=EVENT_S, **fields):
         """The next packet, which has to be of this type and have these fields."""
-        wanted = " ".join([mqtt.NAMES[kind]] + [f"{key}={mqtt.brief(value) if key == 'payload' else value!r}"
-                                                for key, value in fields.items()])  # fmt: skip
         try:
             packet = self.receive(seconds)
         except (Timeout, Closed) as error:
-            raise type(error)(f"{error}; expected {wanted}") from None
-        same = packet.kind == kind and all(getattr(packet, key) == value for key, value in fields.items())
-        if not same:
-            raise self._fail(AssertionError, f"expected {wanted}, got {packet!r}")
+            raise type(error)(f"{error}; expected {describe_wanted(kind, fields)}") from None
+        self._check(packet, kind, fields)
         return packet
+
+    def _check(self, packet, kind, fields):
+        if packet.kind != kind or any(getattr(packet, key) != value for key, value in fields.items()):
+            raise self._fail(AssertionError, f"expected {describe_wanted(kind, fields)}, got {packet!r}")
 
     def expect_publish(self, topic, payload=None, seconds=EVENT_S, **fields):
         wanted = dict(fields, topic=topic)
@@ -229,12 +237,19 @@ class Peer:
         return connack
 
     def subscribe(self, *filters, codes=None):
-        """SUBSCRIBE for (filter, qos) pairs, and its SUBACK. A filter that is just a string is for QoS 0."""
+        """SUBSCRIBE for (filter, qos) pairs, and its SUBACK. A filter that is just a string is for QoS 0.
+
+        Messages may come before the SUBACK (3.1.1, 3.8.4): they are kept for who asks next.
+        """
         pairs = [(entry, 0) if isinstance(entry, str) else entry for entry in filters]
         packet_id = next(self.next_id)
         self.send(mqtt.subscribe(packet_id, pairs))
         wanted = [qos for _, qos in pairs] if codes is None else codes
-        self.expect(mqtt.SUBACK, packet_id=packet_id, codes=wanted)
+        early = []
+        while (packet := self.receive()).kind == mqtt.PUBLISH:
+            early.append(packet)
+        self.early.extend(early)
+        self._check(packet, mqtt.SUBACK, dict(packet_id=packet_id, codes=wanted))
 
     def unsubscribe(self, *filters):
         packet_id = next(self.next_id)

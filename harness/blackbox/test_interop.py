@@ -52,8 +52,10 @@ class Paho:
         self.client.reconnect_delay_set(min_delay=0.02, max_delay=0.1)
         self.client.max_queued_messages_set(0)
         self.client.max_inflight_messages_set(20)
-        self.subscribed, self.received, self.changed = threading.Event(), [], threading.Condition()
+        self.subscribed, self.changed = threading.Event(), threading.Condition()
+        self.received, self.published = [], 0
         self.client.on_subscribe = lambda *_: self.subscribed.set()
+        self.client.on_publish = self._note_published
         self.client.on_message = self._receive
         self.client.connect(*address, keepalive=60)
         self.client.loop_start()
@@ -73,10 +75,18 @@ class Paho:
             assert self.changed.wait_for(lambda: len(self.received) >= count, 30 * SCALE), f"{len(self.received)} of {count}"
             return list(self.received)
 
+    def _note_published(self, *_):
+        with self.changed:
+            self.published += 1
+            self.changed.notify_all()
+
     def publish_all(self, topic, lines, qos):
-        for info in [self.client.publish(topic, line, qos) for line in lines]:
-            info.wait_for_publish(30 * SCALE)
-            assert info.is_published()
+        """Publishes, and waits until every exchange is complete, over reconnects if need be."""
+        for line in lines:
+            self.client.publish(topic, line, qos)
+        with self.changed:
+            done = self.changed.wait_for(lambda: self.published >= len(lines), 30 * SCALE)
+        assert done, f"{self.published} of {len(lines)} exchanges are complete"
 
     def stop(self):
         self.client.disconnect()

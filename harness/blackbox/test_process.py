@@ -10,6 +10,7 @@ import resource
 import signal
 import socket
 import subprocess
+import tempfile
 
 import broker as brokers
 import packet as mqtt
@@ -226,6 +227,7 @@ topic-check:
 def busy_port(port=0, host="127.0.0.1"):
     """A port that somebody listens on. If somebody else has it already, so much the better."""
     with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             taken.bind((host, port))
             taken.listen()
@@ -595,18 +597,23 @@ def test_io_uring_that_cannot_be_had(run, number):
     said_once(lines, "io_uring" if number == errno.ENOMEM else "")
 
 
+@pytest.fixture
+def public_directory():
+    """One that every user may read, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as path:
+        os.chmod(path, 0o755)
+        yield path
+
+
 @pytest.mark.parametrize("shards", [1, 2])
-def test_small_memlock_limit(tmp_path, peers, shards):
+def test_small_memlock_limit(public_directory, peers, shards):
     """Kernels since 5.12 do not charge rings to it: the broker starts and serves, or says in one line what is too small."""
 
     def limit():
         resource.setrlimit(resource.RLIMIT_MEMLOCK, (4096, 4096))
         drop_privileges()
 
-    broker = Broker(tmp_path, shards=shards, preexec=limit)
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
+    broker = Broker(public_directory, shards=shards, preexec=limit)
     process = broker.spawn_hbmqtt(to_yaml(settings_with()) + "\n")
     found = process.err.wait_match(r"listening on (\S+):(\d+)")
     if found:
