@@ -20,6 +20,7 @@ void buffer_finish(struct buffer *buffer)
 static void buffer_compact(struct buffer *buffer)
 {
     size_t length = buffer_length(buffer);
+    assert(buffer->data != NULL || length == 0);
     if (length != 0)
         memmove(buffer->data, buffer->data + buffer->start, length);
     buffer->start = 0;

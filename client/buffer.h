@@ -11,6 +11,8 @@
 
 #include "proto/proto.h"
 
+#include <assert.h>
+
 #define BUFFER_KEPT_BYTES (256u * 1024u) // an empty buffer keeps no more memory than this
 
 struct buffer {
@@ -31,6 +33,7 @@ static inline size_t buffer_length(const struct buffer *buffer)
 // The bytes that wait: borrowed until the next call that changes the buffer.
 static inline struct bytes buffer_bytes(const struct buffer *buffer)
 {
+    assert(buffer->data != NULL || buffer_length(buffer) == 0);
     const uint8_t *data = buffer->data == NULL ? NULL : buffer->data + buffer->start;
     return (struct bytes){data, (uint32_t)buffer_length(buffer)};
 }

@@ -106,14 +106,14 @@ static int check_options(const struct settings *settings, struct error *ret_erro
 
 bool hbmqtt_topic_is_valid(const char *topic)
 {
-    struct bytes bytes;
+    struct bytes bytes = {0};
     struct error ignored;
     return view_topic("", topic, &bytes, &ignored) == 0;
 }
 
 bool hbmqtt_filter_is_valid(const char *filter)
 {
-    struct bytes bytes;
+    struct bytes bytes = {0};
     struct error ignored;
     return view_text("", filter, &bytes, &ignored) == 0 && topic_filter_valid(bytes, UINT32_MAX);
 }
