@@ -109,7 +109,8 @@ build_run() {
 units_run() {
     local status=0
     rm -f "$2/meson-logs/testlog.json"
-    meson test -C "$2" --no-rebuild --print-errorlogs --num-processes "$JOBS" || status=$?
+    meson test -C "$2" --no-rebuild --print-errorlogs --num-processes "$JOBS" \
+        --timeout-multiplier "${HBMQTT_DEADLINE_SCALE:-2}" || status=$?
     ci/count "$1" "$2/meson-logs/testlog.json"
     return "$status"
 }
@@ -119,7 +120,8 @@ units_run() {
 blackbox_run() {
     local label=$1 directory=$2 shards=$3 disable=$4 status=0
     local report=$LOGS/$label.xml
-    local -a environment=("HBMQTT_BUILD=$ROOT/$directory" "HBMQTT_SHARDS=$shards")
+    local -a environment=("HBMQTT_BUILD=$ROOT/$directory" "HBMQTT_SHARDS=$shards"
+        "HBMQTT_DEADLINE_SCALE=${HBMQTT_DEADLINE_SCALE:-2}")
     shift 4
     if [ ! -x "$directory/server/hbmqtt" ]; then
         printf '%s: no broker in %s\n' "$label" "$directory"
@@ -131,7 +133,7 @@ blackbox_run() {
     rm -f "$report"
     (
         cd harness/blackbox
-        env -u HBMQTT_RING_DISABLE "${environment[@]}" timeout -k 10 1200 \
+        env -u HBMQTT_RING_DISABLE "${environment[@]}" timeout -k 10 480 \
             "$PYTHON" -m pytest -q -n "$JOBS" -p no:cacheprovider --junit-xml="$report" "$@"
     ) || status=$?
     ci/count "$label" "$report"
