@@ -156,6 +156,10 @@ void packet_encode(const struct packet *packet, uint8_t version, struct writer *
 uint32_t publish_head_size(const struct packet_publish *publish, uint8_t version);
 void publish_encode_head(const struct packet_publish *publish, uint8_t version, struct writer *writer);
 
+// Where the packet identifier of an encoded PUBLISH lies, counted from its first byte, so that a copy can get
+// another one. Meaningful above QoS 0.
+uint32_t publish_packet_id_offset(const struct packet_publish *publish, uint8_t version);
+
 // Take the next entry off the front of the entries of a decoded packet; start with a copy. Return false at
 // the end.
 bool subscribe_next(struct bytes *entries, struct bytes *ret_filter,

@@ -107,3 +107,8 @@ void publish_encode_head(const struct packet_publish *publish, uint8_t version, 
     writer_put_varint(writer, (uint32_t)body);
     head_encode_body(publish, version, writer);
 }
+
+uint32_t publish_packet_id_offset(const struct packet_publish *publish, uint8_t version)
+{
+    return publish_head_size(publish, version) - (uint32_t)properties_size(publish->properties, version) - 2;
+}

@@ -6,6 +6,7 @@
 
 static void publish_to_sessions(struct shard *shard, struct publication *publication, struct matches matches)
 {
+    publication->audience = matches.count;
     for (uint32_t i = 0; i < matches.count; i++) {
         const struct match *match = &matches.list[i];
         session_deliver(match->owner, &shard->turn, publication, match->options, match->identifier);

@@ -21,13 +21,17 @@ struct message {
     bool superseded; // it was retained and another has taken its place, or it was erased
 };
 
-// The forms in which a PUBLISH without a packet identifier leaves: one encoding serves everybody who needs
-// that form.
+// The forms in which a PUBLISH leaves: one encoding serves everybody who needs that form. Those of QoS 1 and
+// 2 are encoded without packet identifier, and a subscriber's copy gets its own.
 enum wire_variant {
     WIRE_3, // 3.1 and 3.1.1
     WIRE_3_RETAIN,
+    WIRE_3_QOS_1,
+    WIRE_3_QOS_2,
     WIRE_5, // 5.0 with the message's own properties
     WIRE_5_RETAIN,
+    WIRE_5_QOS_1,
+    WIRE_5_QOS_2,
     WIRE_VARIANTS,
 };
 
@@ -39,8 +43,10 @@ struct publication {
     uint32_t expiry_s;
     uint8_t qos;
     bool retain;
-    struct message *message;         // the counted copy, or NULL while nobody keeps it
-    struct span wire[WIRE_VARIANTS]; // counted, or without segment while nobody needs that form
+    struct message *message;              // the counted copy, or NULL while nobody keeps it
+    uint32_t audience;                    // how many sessions it was routed to
+    struct span wire[WIRE_VARIANTS];      // counted, or without segment while nobody needs that form
+    uint32_t packet_id_at[WIRE_VARIANTS]; // where the identifier lies in an encoded form of QoS 1 or 2
 };
 
 // A message of its own from borrowed bytes, with one reference; NULL if there is no memory.

@@ -155,6 +155,16 @@ void outbox_put_publish(struct outbox *outbox, const struct packet_publish *publ
     }
 }
 
+void outbox_put_copy(struct outbox *outbox, struct bytes packet, uint32_t packet_id_at, uint16_t packet_id)
+{
+    uint8_t *room = outbox_reserve(outbox, packet.length);
+    if (room == NULL)
+        return;
+    memcpy(room, packet.data, packet.length);
+    struct writer writer = writer_of(room + packet_id_at, sizeof packet_id);
+    writer_put_u16(&writer, packet_id);
+}
+
 uint32_t outbox_gather(struct outbox *outbox, struct iovec *ret_spans, uint32_t count_max)
 {
     assert(!outbox_sending(outbox));

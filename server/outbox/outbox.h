@@ -79,6 +79,9 @@ void outbox_put_packet(struct outbox *outbox, const struct packet *packet, uint8
 void outbox_put_publish(struct outbox *outbox, const struct packet_publish *publish, uint8_t version,
                         struct message *message);
 
+// A copy of an encoded PUBLISH above QoS 0, with an identifier of its own at `packet_id_at`.
+void outbox_put_copy(struct outbox *outbox, struct bytes packet, uint32_t packet_id_at, uint16_t packet_id);
+
 // The spans to send next, at most `count_max`, and marks them as handed to the kernel. Returns how many; 0
 // when nothing waits. Nothing may be in the kernel's hands yet: one send at a time.
 uint32_t outbox_gather(struct outbox *outbox, struct iovec *ret_spans, uint32_t count_max);

@@ -36,18 +36,27 @@ static struct span wirelog_reserve(struct wirelog *log, uint32_t length)
     return (struct span){segment_ref(log->current), log->current->used, length};
 }
 
+static struct packet_publish wire_form(const struct publication *publication, enum wire_variant variant)
+{
+    enum wire_variant of_version = variant % WIRE_5;
+    return (struct packet_publish){
+        .qos = of_version == WIRE_3_QOS_1   ? 1
+               : of_version == WIRE_3_QOS_2 ? 2
+                                            : 0,
+        .retain = of_version == WIRE_3_RETAIN,
+        .topic = publication->topic,
+        .properties = publication->properties,
+        .payload = publication->payload,
+    };
+}
+
 struct span wirelog_publish(struct wirelog *log, struct publication *publication, enum wire_variant variant)
 {
     struct span *span = &publication->wire[variant];
     if (span->segment != NULL)
         return *span;
     uint8_t version = variant >= WIRE_5 ? MQTT_VERSION_5_0 : MQTT_VERSION_3_1_1;
-    struct packet_publish publish = {
-        .retain = variant == WIRE_3_RETAIN || variant == WIRE_5_RETAIN,
-        .topic = publication->topic,
-        .properties = publication->properties,
-        .payload = publication->payload,
-    };
+    struct packet_publish publish = wire_form(publication, variant);
     uint32_t head = publish_head_size(&publish, version);
     *span = wirelog_reserve(log, head + publish.payload.length);
     if (span->segment == NULL)
@@ -57,5 +66,7 @@ struct span wirelog_publish(struct wirelog *log, struct publication *publication
     writer_put_bytes(&writer, publish.payload);
     assert(!writer.overflow && writer.at == writer.end);
     span->segment->used += span->length;
+    if (publish.qos > 0)
+        publication->packet_id_at[variant] = publish_packet_id_offset(&publish, version);
     return *span;
 }

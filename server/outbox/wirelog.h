@@ -15,7 +15,7 @@ struct wirelog {
 void wirelog_init(struct wirelog *log, struct segment_pool *pool);
 void wirelog_finish(struct wirelog *log);
 
-// The PUBLISH of `publication` at QoS 0 in the form `variant`: encoded at the end of the log when first asked
+// The PUBLISH of `publication` in the form `variant`: encoded at the end of the log when first asked
 // for, and remembered in the publication, which refers to the span's segment until it is finished. Returns a
 // span without segment if there is no memory.
 struct span wirelog_publish(struct wirelog *log, struct publication *publication, enum wire_variant variant);

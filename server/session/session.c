@@ -6,6 +6,9 @@
 #include "server/session/replay.h"
 
 #define INFLIGHT_SLOTS_FIRST 8u
+#define COPY_AUDIENCE        3u // from how many subscribers on encoding once pays
+#define COPY_BYTES                                                                                           \
+    (OUTBOX_COPY_MAX - 16) // of topic, properties and payload: whole in the outbox with their head
 
 struct session *session_create(struct bytes client_id, bool clean)
 {
@@ -102,14 +105,29 @@ static struct packet_publish publish_of(const struct message *message, struct de
     };
 }
 
+static void session_count_sent(struct session *session, struct turn *turn)
+{
+    counter_add(&turn->counters->packets_sent, 1);
+    counter_add(&turn->counters->publishes_sent, 1);
+    link_touch(session->link, turn);
+}
+
 static void session_put_publish(struct session *session, struct turn *turn, struct message *message,
                                 const struct packet_publish *publish)
 {
-    struct link *link = session->link;
-    outbox_put_publish(&link->outbox, publish, link->version, message);
-    counter_add(&turn->counters->packets_sent, 1);
-    counter_add(&turn->counters->publishes_sent, 1);
-    link_touch(link, turn);
+    outbox_put_publish(&session->link->outbox, publish, session->link->version, message);
+    session_count_sent(session, turn);
+}
+
+// Begins an exchange for a message above QoS 0. Returns its packet identifier, or 0 if the window is full.
+static uint16_t session_begin(struct session *session, struct turn *turn, struct message *message,
+                              struct delivery delivery)
+{
+    if (!session_reserve_slot(session, turn->limits))
+        return 0;
+    counter_add(&turn->counters->messages_inflight, 1);
+    uint8_t wait = delivery.qos == 1 ? INFLIGHT_WAIT_PUBACK : INFLIGHT_WAIT_PUBREC;
+    return inflight_begin(&session->outgoing, wait, message_ref(message), delivery_pack(delivery));
 }
 
 // Sends one message if window and outbox have room for it now.
@@ -119,15 +137,35 @@ static bool session_send(struct session *session, struct turn *turn, struct mess
     if (!outbox_has_room(&session->link->outbox, message_size(message)))
         return false;
     struct packet_publish publish = publish_of(message, delivery);
-    if (delivery.qos > 0) {
-        if (!session_reserve_slot(session, turn->limits))
-            return false;
-        uint8_t wait = delivery.qos == 1 ? INFLIGHT_WAIT_PUBACK : INFLIGHT_WAIT_PUBREC;
-        publish.packet_id =
-            inflight_begin(&session->outgoing, wait, message_ref(message), delivery_pack(delivery));
-        counter_add(&turn->counters->messages_inflight, 1);
-    }
+    if (delivery.qos > 0 && (publish.packet_id = session_begin(session, turn, message, delivery)) == 0)
+        return false;
     session_put_publish(session, turn, message, &publish);
+    return true;
+}
+
+// A small message for many is encoded once, and each subscriber's copy gets its identifier: copying is a
+// fraction of encoding.
+static bool session_copies(const struct publication *publication, struct delivery delivery)
+{
+    return publication->audience >= COPY_AUDIENCE && delivery.qos > 0 && !delivery.retain &&
+           delivery.identifier == 0 && message_size(publication->message) <= COPY_BYTES;
+}
+
+// As session_send, for one of many.
+static bool session_send_copy(struct session *session, struct turn *turn, struct publication *publication,
+                              struct delivery delivery)
+{
+    struct link *link = session->link;
+    enum wire_variant variant =
+        (link->version == MQTT_VERSION_5_0 ? WIRE_5_QOS_1 : WIRE_3_QOS_1) + (delivery.qos - 1u);
+    struct span span = wirelog_publish(turn->wirelog, publication, variant);
+    if (span.segment == NULL || !outbox_has_room(&link->outbox, span.length))
+        return false;
+    uint16_t packet_id = session_begin(session, turn, publication->message, delivery);
+    if (packet_id == 0)
+        return false;
+    outbox_put_copy(&link->outbox, span_bytes(span), publication->packet_id_at[variant], packet_id);
+    session_count_sent(session, turn);
     return true;
 }
 
@@ -173,7 +211,10 @@ static void session_deliver_kept(struct session *session, struct turn *turn, str
         session_count_dropped(session, turn);
         return;
     }
-    if (session->link != NULL && !session_waiting(session) && session_send(session, turn, message, delivery))
+    bool now = session->link != NULL && !session_waiting(session);
+    if (now &&
+        (session_copies(publication, delivery) ? session_send_copy(session, turn, publication, delivery)
+                                               : session_send(session, turn, message, delivery)))
         return;
     session_queue(session, turn, message, delivery);
 }
