@@ -32,7 +32,9 @@ NUMBER(write_publishes_received, metrics->publishes_received)
 NUMBER(write_publishes_sent, metrics->publishes_sent)
 NUMBER(write_publishes_dropped, metrics->publishes_dropped)
 NUMBER(write_clients_connected, metrics->clients_connected)
-NUMBER(write_clients_disconnected, metrics->sessions - metrics->clients_connected)
+// The shards were read one after the other, while they went on counting.
+NUMBER(write_clients_disconnected,
+       metrics->sessions > metrics->clients_connected ? metrics->sessions - metrics->clients_connected : 0)
 NUMBER(write_clients_maximum, metrics->clients_maximum)
 NUMBER(write_clients_total, metrics->sessions)
 NUMBER(write_inflight, metrics->messages_inflight)
