@@ -203,17 +203,3 @@ class Broker:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
-
-    def tcp_connections(self):
-        """Sockets that the broker has accepted and not closed, as the kernel counts them."""
-        return established(self.address[1])
-
-
-def established(port):
-    """Connections to `port` of the loopback interface that both ends hold open."""
-    count = 0
-    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
-        fields = line.split()
-        if fields[3] == "01" and int(fields[1].rpartition(":")[2], 16) == port:
-            count += 1
-    return count

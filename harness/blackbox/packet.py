@@ -178,7 +178,7 @@ def pingresp():
 
 
 def first_frame(data):
-    """(size, start of the body) of the packet at the start of `data`, or None while its fixed header is cut."""
+    """(size, start of the body) of the packet at the start of `data`, or None while its fixed header is cut or there is none."""
     size, shift = 0, 0
     for at in range(1, 5):
         if at >= len(data):

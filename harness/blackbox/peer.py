@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A raw MQTT peer: sends any bytes, whole or in pieces, and expects packets or a close by a deadline.
 
-A peer knows the protocol only as far as a test tells it. Most are clients; one that was accepted plays the broker. Everything that peers send and see goes into one timeline for
-each test, which a failing test prints:
+A peer knows the protocol only as far as a test tells it. Most are clients; one that was accepted plays the broker.
+Everything that peers send and see goes into one timeline for each test, which a failing test prints:
 
     +0.0021 alice   -> CONNECT? 10 11 00 04 4d 51 54 54 ...
     +0.0024 alice   <- <CONNACK code=0 session_present=False>

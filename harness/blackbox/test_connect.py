@@ -115,7 +115,7 @@ def test_nothing_comes_before_connack(peers, unique, client):
     again.expect(mqtt.CONNACK, code=0, session_present=True)
 
 
-def test_packets_right_behind_connect_are_served(peers, client, unique):
+def test_packets_right_behind_connect_are_served(peers, unique):
     """CONNECT, SUBSCRIBE and PUBLISH in one segment, without waiting for CONNACK."""
     one = peers()
     topic = f"{unique}/t"
@@ -141,7 +141,7 @@ def test_nothing_behind_disconnect_is_acted_on(client, unique):
 # Session present
 
 
-def test_session_present_tells_the_truth(client, peers, unique):
+def test_session_present_tells_the_truth(client):
     """[MQTT-3.2.2-1, -2, -3]"""
     client("a", clean=False, session_present=False).disconnect()
     client("a", clean=False, session_present=True).disconnect()
@@ -386,7 +386,7 @@ def test_fault_second_connect_closes(client):
     client("one").ping()
 
 
-def test_second_connect_with_another_id_closes(client, unique):
+def test_second_connect_with_another_id_closes(client):
     one, other = client("one"), client("other")
     one.send(mqtt.connect(other.client_id))
     one.expect_close()

@@ -205,7 +205,7 @@ def proxy(broker):
 
 
 @pytest.mark.parametrize("lost", [mqtt.PUBLISH, mqtt.PUBREC, mqtt.PUBREL, mqtt.PUBCOMP], ids=lambda kind: mqtt.NAMES[kind])
-def test_publisher_reconnects_in_the_middle_of_qos_2(broker, proxy, client, unique, lost):
+def test_publisher_reconnects_in_the_middle_of_qos_2(proxy, client, unique, lost):
     """Whatever packet of the exchange is lost, each message arrives once."""
     watcher = client("watcher")
     watcher.subscribe((f"{unique}/t", 2))
@@ -222,7 +222,7 @@ def test_publisher_reconnects_in_the_middle_of_qos_2(broker, proxy, client, uniq
 
 
 @pytest.mark.parametrize("lost", [mqtt.PUBLISH, mqtt.PUBREC, mqtt.PUBREL, mqtt.PUBCOMP], ids=lambda kind: mqtt.NAMES[kind])
-def test_subscriber_reconnects_in_the_middle_of_qos_2(broker, proxy, client, unique, lost):
+def test_subscriber_reconnects_in_the_middle_of_qos_2(proxy, client, unique, lost):
     receiver = Paho(proxy.address, f"{unique}-paho", clean=False)
     receiver.subscribe(f"{unique}/t", 2)
     proxy.cut_at(lost, lost)
@@ -237,7 +237,7 @@ def test_subscriber_reconnects_in_the_middle_of_qos_2(broker, proxy, client, uni
 
 
 @pytest.mark.parametrize("lost", [mqtt.PUBLISH, mqtt.PUBACK], ids=lambda kind: mqtt.NAMES[kind])
-def test_subscriber_reconnects_in_the_middle_of_qos_1(broker, proxy, client, unique, lost):
+def test_subscriber_reconnects_in_the_middle_of_qos_1(proxy, client, unique, lost):
     """Here a message may come twice, but none is lost and the first copies are in order."""
     receiver = Paho(proxy.address, f"{unique}-paho", clean=False)
     receiver.subscribe(f"{unique}/t", 1)

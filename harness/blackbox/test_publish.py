@@ -147,7 +147,7 @@ def test_identifiers_of_the_broker_wrap(client, unique):
     assert 0 not in seen
 
 
-def test_unknown_acknowledgements_are_ignored(client, unique):
+def test_unknown_acknowledgements_are_ignored(client):
     """A late or invented PUBACK, PUBREC or PUBCOMP is no reason to hang up; PUBREC is answered, so that a peer gets free."""
     one = client()
     one.send(mqtt.puback(77) + mqtt.pubcomp(78))

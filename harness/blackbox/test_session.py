@@ -155,7 +155,7 @@ def test_fault_duplicate_id_takes_over(client):
     second.ping()
 
 
-def test_takeover_again_and_again(client, unique):
+def test_takeover_again_and_again(client):
     """Many ids, each taken over several times: with several shards the connections are accepted anywhere."""
     for number in range(20):
         lives = [client(f"twin-{number}", clean=False) for _ in range(4)]

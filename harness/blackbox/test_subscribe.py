@@ -204,7 +204,7 @@ def test_fault_hash_matches_its_parent(client, unique):
 
 
 @pytest.mark.parametrize("topic_filter", ["#", "+/#", "+/{}", "+/+", "+/{}/#"])
-def test_wildcards_in_front_do_not_see_dollar_topics(client, unique, topic_filter, make_broker):
+def test_wildcards_in_front_do_not_see_dollar_topics(client, unique, topic_filter):
     """[MQTT-4.7.2-1]"""
     one, sender, insider = client("one"), client("sender"), client("insider")
     one.subscribe(topic_filter.format(unique))

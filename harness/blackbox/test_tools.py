@@ -4,7 +4,6 @@
 Where a test has to see the packets themselves, it plays the broker (`fake_broker`).
 """
 
-import json
 import os
 import re
 import signal
@@ -245,7 +244,7 @@ def test_urls(spawn, fake_broker, case):
 
 
 @pytest.mark.ours
-def test_url_with_ipv6(spawn, make_broker, client, tmp_path):
+def test_url_with_ipv6(spawn, make_broker, client):
     try:
         broker = make_broker(listeners={"default": {"bind": "'[::1]:0'"}})
     except AssertionError:
@@ -259,9 +258,8 @@ def test_url_with_ipv6(spawn, make_broker, client, tmp_path):
 def test_will_goes_out_when_the_tool_is_killed(client, broker, spawn, unique):
     watcher = client("watcher")
     watcher.subscribe((f"{unique}/will", 1))
-    process = spawn(
-        HBMQTT_SUB, "--url", broker.url, "-d", "-t", f"{unique}/t", "--will-topic", f"{unique}/will", "--will-message", "bye", "--will-qos", "1"
-    )
+    will = ["--will-topic", f"{unique}/will", "--will-message", "bye", "--will-qos", "1"]
+    process = spawn(HBMQTT_SUB, "--url", broker.url, "-d", "-t", f"{unique}/t", *will)
     process.err.wait_match("received SUBACK")
     process.kill()
     assert watcher.collect(1)[0].payload == b"bye"
@@ -743,10 +741,10 @@ def test_wrong_type_is_an_error(spawn, broker, config, unique, text, words):
     one_line(process, USAGE, *words)
 
 
-@pytest.mark.parametrize("option", [["--ca-file", "/x"], ["--ca-path", "/x"], ["--ca-data", "x"], ["--extra-headers", json.dumps({"a": "b"})]])
+@pytest.mark.parametrize("option", ["--ca-file=/x", "--ca-path=/x", "--ca-data=x", '--extra-headers={"a": "b"}'])
 def test_options_of_other_transports_are_taken(spawn, broker, unique, option):
     """They mean nothing to mqtt://; a script that passes them goes on working."""
-    process = spawn(HBMQTT_PUB, "--url", broker.url, "-t", unique, "-n", *option)
+    process = spawn(HBMQTT_PUB, "--url", broker.url, "-t", unique, "-n", option)
     assert process.wait_exit() == DONE
 
 

@@ -63,7 +63,7 @@ def test_disconnect_removes_it_even_if_a_reset_follows(client, unique, watcher):
     assert fence(client("sender"), watcher) == []
 
 
-def test_connection_without_will_publishes_none(client, unique, watcher):
+def test_connection_without_will_publishes_none(client, watcher):
     """[MQTT-3.1.2-12]"""
     client("one").reset()
     client("one").ping()
