@@ -235,6 +235,21 @@ static void a_payload_is_copied_up_to_a_size_and_shared_above(void)
     rig_close(&rig);
 }
 
+static void copies_of_one_packet_have_their_own_identifiers(void)
+{
+    rig_open(&rig);
+    struct publication publication = {.topic = bytes_of("a"), .payload = bytes_of("hi"), .qos = 1};
+    struct span span = wirelog_publish(&rig.wirelog, &publication, WIRE_3_QOS_1);
+    uint32_t packet_id_at = publication.packet_id_at[WIRE_3_QOS_1];
+    outbox_put_copy(&rig.outbox, span_bytes(span), packet_id_at, 1);
+    outbox_put_copy(&rig.outbox, span_bytes(span), packet_id_at, 0x1234);
+    publication_finish(&publication);
+    CU_ASSERT_EQUAL(rig_spans(&rig), 1);
+    CU_ASSERT_TRUE(
+        bytes_equal(rig_drain(&rig), hex_bytes("32 07 0001 'a' 0001 'hi' 32 07 0001 'a' 1234 'hi'")));
+    rig_close(&rig);
+}
+
 static void a_shared_payload_outlives_its_message_here(void)
 {
     rig_open(&rig);
@@ -587,6 +602,7 @@ int main(void)
         {"an empty outbox has room for any packet", an_empty_outbox_has_room_for_any_packet},
         {"a payload is copied up to a size and shared above",
          a_payload_is_copied_up_to_a_size_and_shared_above},
+        {"copies of one packet have their own identifiers", copies_of_one_packet_have_their_own_identifiers},
         {"a shared payload outlives its message here", a_shared_payload_outlives_its_message_here},
         {"a long head without payload is one span", a_long_head_without_payload_is_one_span},
         {"a head above a chunk has memory of its own", a_head_above_a_chunk_has_memory_of_its_own},

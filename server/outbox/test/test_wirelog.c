@@ -19,12 +19,18 @@ static void each_variant_has_its_form(void)
 {
     rig_open(&rig);
     struct publication publication = greeting();
-    publication.qos = 2; // the publisher's; what leaves through the log is at QoS 0
+    publication.qos = 2; // the publisher's: the form decides
     publication.retain = true;
     CU_ASSERT_TRUE(encodes(&publication, WIRE_3, "30 05 0001 'a' 'hi'"));
     CU_ASSERT_TRUE(encodes(&publication, WIRE_3_RETAIN, "31 05 0001 'a' 'hi'"));
     CU_ASSERT_TRUE(encodes(&publication, WIRE_5, "30 06 0001 'a' 00 'hi'"));
     CU_ASSERT_TRUE(encodes(&publication, WIRE_5_RETAIN, "31 06 0001 'a' 00 'hi'"));
+    CU_ASSERT_TRUE(encodes(&publication, WIRE_3_QOS_1, "32 07 0001 'a' 0000 'hi'"));
+    CU_ASSERT_TRUE(encodes(&publication, WIRE_3_QOS_2, "34 07 0001 'a' 0000 'hi'"));
+    CU_ASSERT_TRUE(encodes(&publication, WIRE_5_QOS_1, "32 08 0001 'a' 0000 00 'hi'"));
+    CU_ASSERT_TRUE(encodes(&publication, WIRE_5_QOS_2, "34 08 0001 'a' 0000 00 'hi'"));
+    CU_ASSERT_EQUAL(publication.packet_id_at[WIRE_3_QOS_1], 5);
+    CU_ASSERT_EQUAL(publication.packet_id_at[WIRE_5_QOS_2], 5);
     publication_finish(&publication);
     rig_close(&rig);
 }
@@ -57,7 +63,7 @@ static void each_variant_is_encoded_once(void)
         CU_ASSERT_EQUAL(rig.wirelog.current->used, used);
         CU_ASSERT_EQUAL(rig.wirelog.current->references, references);
     }
-    CU_ASSERT_EQUAL(rig.wirelog.current->used, 7 + 7 + 8 + 8);
+    CU_ASSERT_EQUAL(rig.wirelog.current->used, 7 + 7 + 9 + 9 + 8 + 8 + 10 + 10);
     CU_ASSERT_EQUAL(rig.wirelog.current->references, 1 + WIRE_VARIANTS);
     publication_finish(&publication);
     CU_ASSERT_EQUAL(rig.wirelog.current->references, 1);
