@@ -35,6 +35,26 @@ static void each_variant_has_its_form(void)
     rig_close(&rig);
 }
 
+// In the middle of 200 bytes of topic, the properties and the payload.
+static void the_log_tells_where_the_identifier_lies(void)
+{
+    static char topic[201];
+    memset(topic, 't', sizeof topic - 1);
+    rig_open(&rig);
+    for (enum wire_variant variant = 0; variant < WIRE_VARIANTS; variant++) {
+        if (variant % WIRE_5 < WIRE_3_QOS_1)
+            continue;
+        struct publication publication = {.topic = bytes_of(topic), .payload = bytes_of("hi")};
+        if (variant >= WIRE_5)
+            publication.properties = hex_bytes("01 01");
+        struct span span = wirelog_publish(&rig.wirelog, &publication, variant);
+        CU_ASSERT_EQUAL(publication.packet_id_at[variant], 3 + 2 + 200);
+        CU_ASSERT_EQUAL(memcmp(span_bytes(span).data + 3 + 2 + 199, "t\0", 3), 0);
+        publication_finish(&publication);
+    }
+    rig_close(&rig);
+}
+
 static void only_5_0_has_the_properties(void)
 {
     rig_open(&rig);
@@ -202,6 +222,7 @@ int main(void)
         payload[i] = (uint8_t)(i * 31 + (i >> 8));
     static const struct suite_case cases[] = {
         {"each variant has its form", each_variant_has_its_form},
+        {"the log tells where the identifier lies", the_log_tells_where_the_identifier_lies},
         {"only 5.0 has the properties", only_5_0_has_the_properties},
         {"each variant is encoded once", each_variant_is_encoded_once},
         {"a publication follows the one before", a_publication_follows_the_one_before},

@@ -142,13 +142,27 @@ void client_connects(struct client *client, bool clean)
     CU_ASSERT_TRUE_FATAL(client_gets(client, present ? "20 02 01 00" : "20 02 00 00"));
 }
 
-void client_is_sent(struct client *client, const char *topic, const char *payload, uint8_t qos,
-                    uint8_t granted)
+static void client_is_sent_one(struct client *client, struct publication publication, uint8_t granted)
 {
-    struct publication publication = {.topic = bytes_of(topic), .payload = bytes_of(payload), .qos = qos};
     session_deliver(client->session, &rig.turn, &publication, (struct subscription_options){.qos = granted},
                     0);
     publication_finish(&publication);
+}
+
+void client_is_sent(struct client *client, const char *topic, const char *payload, uint8_t qos,
+                    uint8_t granted)
+{
+    struct publication publication = {
+        .topic = bytes_of(topic), .payload = bytes_of(payload), .qos = qos, .audience = 1};
+    client_is_sent_one(client, publication, granted);
+}
+
+void client_is_sent_as_many(struct client *client, const char *topic, const char *payload, uint8_t qos,
+                            uint8_t granted)
+{
+    struct publication publication = {
+        .topic = bytes_of(topic), .payload = bytes_of(payload), .qos = qos, .audience = RIG_MANY};
+    client_is_sent_one(client, publication, granted);
 }
 
 bool client_is_dirty(const struct client *client)

@@ -12,6 +12,7 @@
 
 #define RIG_STREAM_BYTES (1u << 20)
 #define RIG_START_NS     (1000 * NS_PER_S)
+#define RIG_MANY         100u // an audience for which a packet is encoded once
 
 // The shard. Tests change its limits and its clock.
 struct rig {
@@ -58,9 +59,11 @@ void client_pumps(struct client *client);
 void client_comes(struct client *client, bool clean);
 void client_connects(struct client *client, bool clean);
 
-// A publication at `qos` for a subscription granted `granted`.
+// A publication at `qos` for a subscription granted `granted`, for this client alone or for it and many.
 void client_is_sent(struct client *client, const char *topic, const char *payload, uint8_t qos,
                     uint8_t granted);
+void client_is_sent_as_many(struct client *client, const char *topic, const char *payload, uint8_t qos,
+                            uint8_t granted);
 
 // Whether the link has something to tell the shard.
 bool client_is_dirty(const struct client *client);

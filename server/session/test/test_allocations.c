@@ -22,9 +22,12 @@ static void end_clients(void)
     rig_close();
 }
 
+static uint32_t audience; // of each publication
+
 static void publish(const char *payload, uint8_t qos)
 {
-    struct publication publication = {.topic = bytes_of("a/b"), .payload = bytes_of(payload), .qos = qos};
+    struct publication publication = {
+        .topic = bytes_of("a/b"), .payload = bytes_of(payload), .qos = qos, .audience = audience};
     for (uint32_t i = 0; i < CLIENTS; i++)
         session_deliver(clients[i].session, &rig.turn, &publication,
                         (struct subscription_options){.qos = qos}, 0);
@@ -85,22 +88,27 @@ static void qos_0_allocates_nothing(void)
     end_clients();
 }
 
+static void check_one_message_for_each_publication(uint8_t qos)
+{
+    static const uint32_t audiences[] = {1, RIG_MANY};
+    for (int i = 0; i < 2; i++) {
+        audience = audiences[i];
+        open_clients();
+        CU_ASSERT_EQUAL(allocations_of("hi", qos, 1), ROUNDS);
+        CU_ASSERT_EQUAL(allocations_of("hi", qos, 50), ROUNDS);
+        CU_ASSERT_EQUAL(counter_read(&rig.counters.publishes_sent), 4 * ROUNDS * CLIENTS);
+        end_clients();
+    }
+}
+
 static void qos_1_allocates_one_message_for_each_publication(void)
 {
-    open_clients();
-    CU_ASSERT_EQUAL(allocations_of("hi", 1, 1), ROUNDS);
-    CU_ASSERT_EQUAL(allocations_of("hi", 1, 50), ROUNDS);
-    CU_ASSERT_EQUAL(counter_read(&rig.counters.publishes_sent), 4 * ROUNDS * CLIENTS);
-    end_clients();
+    check_one_message_for_each_publication(1);
 }
 
 static void qos_2_allocates_one_message_for_each_publication(void)
 {
-    open_clients();
-    CU_ASSERT_EQUAL(allocations_of("hi", 2, 1), ROUNDS);
-    CU_ASSERT_EQUAL(allocations_of("hi", 2, 50), ROUNDS);
-    CU_ASSERT_EQUAL(counter_read(&rig.counters.publishes_sent), 4 * ROUNDS * CLIENTS);
-    end_clients();
+    check_one_message_for_each_publication(2);
 }
 
 // Above OUTBOX_COPY_MAX the outboxes share the message: no copies are made for them either.

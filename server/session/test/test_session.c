@@ -148,6 +148,85 @@ static void large_payloads_are_shared_among_sessions(void)
     end_connected();
 }
 
+// One of many.
+
+static void a_message_for_many_is_as_one_for_this_client(void)
+{
+    open_connected();
+    client_is_sent_as_many(&client, "a", "1", 1, 1);
+    client_is_sent_as_many(&client, "a", "2", 2, 2);
+    client_is_sent_as_many(&client, "a", "3", 2, 1);
+    client_is_sent_as_many(&client, "a", "4", 2, 0);
+    client_is_sent(&client, "a", "5", 1, 1);
+    CU_ASSERT_TRUE(client_gets(&client,
+                               "32 06 0001 'a' 0001 '1' 34 06 0001 'a' 0002 '2' 32 06 0001 'a' 0003 '3'"
+                               "30 04 0001 'a' '4' 32 06 0001 'a' 0004 '5'"));
+    CU_ASSERT_EQUAL(INFLIGHT, 4);
+    CU_ASSERT_EQUAL(gauge(&rig.counters.publishes_sent), 5);
+    client_sends(&client, "50 02 0002 70 02 0002 40 02 0001 40 02 0003 40 02 0004");
+    CU_ASSERT_EQUAL(INFLIGHT, 0);
+    (void)client_reads(&client);
+    end_connected();
+}
+
+static void a_small_message_for_many_is_encoded_once(void)
+{
+    static struct client other;
+    open_connected();
+    client_connects(&other, true);
+    struct publication publication = {
+        .topic = bytes_of("a"), .payload = bytes_of("hi"), .qos = 2, .audience = RIG_MANY};
+    struct subscription_options options = {.qos = 1};
+    session_deliver(client.session, &rig.turn, &publication, options, 0);
+    CU_ASSERT_EQUAL(rig.wirelog.current->used, 9);
+    session_deliver(other.session, &rig.turn, &publication, options, 0);
+    CU_ASSERT_EQUAL(rig.wirelog.current->used, 9);
+    options.qos = 2;
+    session_deliver(client.session, &rig.turn, &publication, options, 0);
+    CU_ASSERT_EQUAL(rig.wirelog.current->used, 18);
+    publication_finish(&publication);
+    CU_ASSERT_EQUAL(rig.wirelog.current->references, 1); // the copies do not hold the log
+    CU_ASSERT_TRUE(client_gets(&client, "32 07 0001 'a' 0001 'hi' 34 07 0001 'a' 0002 'hi'"));
+    CU_ASSERT_TRUE(client_gets(&other, "32 07 0001 'a' 0001 'hi'"));
+    client_end(&other);
+    end_connected();
+}
+
+static void a_large_message_for_many_is_shared(void)
+{
+    static char payload[601];
+    memset(payload, 'x', sizeof payload - 1);
+    open_connected();
+    client_is_sent_as_many(&client, "a", payload, 1, 1);
+    CU_ASSERT_PTR_NULL(rig.wirelog.current);
+    CU_ASSERT_EQUAL(client_reads(&client).length, 608);
+    end_connected();
+}
+
+static void one_of_many_waits_for_window_and_outbox_too(void)
+{
+    rig_open();
+    rig.limits.outbox_bytes_max = 20;
+    client_connects(&client, true);
+    for (char i = '1'; i <= '4'; i++)
+        client_is_sent_as_many(&client, "a", (char[]){i, '\0'}, 1, 1);
+    CU_ASSERT_EQUAL(INFLIGHT, 2);
+    CU_ASSERT_EQUAL(QUEUED, 2);
+    CU_ASSERT_TRUE(client_gets(&client, "32 06 0001 'a' 0001 '1' 32 06 0001 'a' 0002 '2'"));
+    rig.limits.inflight_max = 2;
+    client_pumps(&client);
+    CU_ASSERT_EQUAL(QUEUED, 2);
+    client_sends(&client, "40 02 0001");
+    client_is_sent_as_many(&client, "a", "5", 1, 1); // behind those that wait
+    CU_ASSERT_TRUE(client_gets(&client, "32 06 0001 'a' 0003 '3'"));
+    client_sends(&client, "40 02 0002 40 02 0003");
+    CU_ASSERT_TRUE(client_gets(&client, "32 06 0001 'a' 0004 '4' 32 06 0001 'a' 0005 '5'"));
+    rig.limits.inflight_max = 2;
+    client_is_sent_as_many(&client, "a", "6", 1, 1);
+    CU_ASSERT_EQUAL(QUEUED, 1);
+    end_connected();
+}
+
 // The window.
 
 static void a_full_window_lets_later_messages_wait(void)
@@ -515,6 +594,7 @@ static void any_allocation_may_fail_and_nothing_leaks(void)
         heap_fail_after(passed);
         for (int i = 0; i < 20; i++) {
             client_is_sent(&client, "a", "1", 1, 1);
+            client_is_sent_as_many(&client, "a", "1", 1, 1);
             client_is_sent(&client, "a", "1", 0, 0);
         }
         failed = heap_recover();
@@ -533,6 +613,10 @@ int main(void)
         {"the lower QoS counts", the_lower_qos_counts},
         {"a live message is not marked retained", a_live_message_is_not_marked_retained},
         {"large payloads are shared among sessions", large_payloads_are_shared_among_sessions},
+        {"a message for many is as one for this client", a_message_for_many_is_as_one_for_this_client},
+        {"a small message for many is encoded once", a_small_message_for_many_is_encoded_once},
+        {"a large message for many is shared", a_large_message_for_many_is_shared},
+        {"one of many waits for window and outbox too", one_of_many_waits_for_window_and_outbox_too},
         {"a full window lets later messages wait", a_full_window_lets_later_messages_wait},
         {"a new message never overtakes one that waits", a_new_message_never_overtakes_one_that_waits},
         {"acknowledgements may come in any order", acknowledgements_may_come_in_any_order},
