@@ -41,6 +41,8 @@ NUMBER(write_inflight, metrics->messages_inflight)
 NUMBER(write_queued, metrics->messages_queued)
 NUMBER(write_retained, metrics->retained_messages)
 NUMBER(write_subscriptions, metrics->subscriptions)
+NUMBER(write_ring_enters, metrics->ring_enters)
+NUMBER(write_ring_submissions, metrics->ring_submissions)
 NUMBER(write_uptime, metrics->uptime_s)
 
 static void write_version(const struct metrics *metrics, char *payload)
@@ -88,6 +90,8 @@ static const struct sys_topic {
     {"$SYS/broker/clients/disconnected", write_clients_disconnected},
     {"$SYS/broker/clients/maximum", write_clients_maximum},
     {"$SYS/broker/clients/total", write_clients_total},
+    {"$SYS/broker/ring/enters", write_ring_enters},
+    {"$SYS/broker/ring/submissions", write_ring_submissions},
 };
 
 const char *metrics_sys_topic(const struct metrics *metrics, uint32_t *index, char *payload)

@@ -63,6 +63,8 @@ static void each_number_has_its_topic(void)
         .sessions = 20,
         .clients_maximum = 13,
         .uptime_s = 14,
+        .ring_enters = 15,
+        .ring_submissions = 16,
     };
     static const struct {
         const char *name;
@@ -84,6 +86,8 @@ static void each_number_has_its_topic(void)
         {"clients/maximum", "13"},
         {"clients/total", "20"},
         {"uptime", "14"},
+        {"ring/enters", "15"},
+        {"ring/submissions", "16"},
     };
     for (size_t i = 0; i < sizeof expected / sizeof expected[0]; i++)
         CU_ASSERT_STRING_EQUAL(sys(&metrics, expected[i].name), expected[i].payload);
