@@ -100,24 +100,28 @@ static void the_lower_qos_counts(void)
     end_connected();
 }
 
-static void deliver_retained(uint8_t qos, bool as_published)
+static void deliver_retained(uint8_t qos, bool as_published, uint32_t audience)
 {
     struct publication publication = {
-        .topic = bytes_of("a"), .payload = bytes_of("hi"), .qos = qos, .retain = true};
+        .topic = bytes_of("a"), .payload = bytes_of("hi"), .qos = qos, .retain = true, .audience = audience};
     session_deliver(client.session, &rig.turn, &publication,
                     (struct subscription_options){.qos = qos, .retain_as_published = as_published}, 0);
     publication_finish(&publication);
 }
 
-static void a_live_message_is_not_marked_retained(void)
+static void a_live_message_is_marked_retained_only_if_asked_for(void)
 {
     open_connected();
-    deliver_retained(0, false); // [MQTT-3.3.1-9]
-    deliver_retained(1, false);
-    deliver_retained(0, true);
-    deliver_retained(1, true);
+    for (uint32_t audience = 1; audience <= RIG_MANY; audience += RIG_MANY - 1) {
+        deliver_retained(0, false, audience); // [MQTT-3.3.1-9]
+        deliver_retained(1, false, audience);
+        deliver_retained(0, true, audience);
+        deliver_retained(1, true, audience);
+    }
     CU_ASSERT_TRUE(client_gets(&client, "30 05 0001 'a' 'hi'  32 07 0001 'a' 0001 'hi'"
-                                        "31 05 0001 'a' 'hi'  33 07 0001 'a' 0002 'hi'"));
+                                        "31 05 0001 'a' 'hi'  33 07 0001 'a' 0002 'hi'"
+                                        "30 05 0001 'a' 'hi'  32 07 0001 'a' 0003 'hi'"
+                                        "31 05 0001 'a' 'hi'  33 07 0001 'a' 0004 'hi'"));
     end_connected();
 }
 
@@ -189,6 +193,15 @@ static void a_small_message_for_many_is_encoded_once(void)
     CU_ASSERT_TRUE(client_gets(&client, "32 07 0001 'a' 0001 'hi' 34 07 0001 'a' 0002 'hi'"));
     CU_ASSERT_TRUE(client_gets(&other, "32 07 0001 'a' 0001 'hi'"));
     client_end(&other);
+    end_connected();
+}
+
+static void a_message_for_few_is_encoded_for_each(void)
+{
+    open_connected();
+    client_is_sent(&client, "a", "hi", 1, 1);
+    CU_ASSERT_PTR_NULL(rig.wirelog.current); // one encoding and no copy
+    CU_ASSERT_TRUE(client_gets(&client, "32 07 0001 'a' 0001 'hi'"));
     end_connected();
 }
 
@@ -611,10 +624,12 @@ int main(void)
         {"QoS 2 goes through its four packets", qos_2_goes_through_its_four_packets},
         {"the message goes with PUBREC", the_message_goes_with_pubrec},
         {"the lower QoS counts", the_lower_qos_counts},
-        {"a live message is not marked retained", a_live_message_is_not_marked_retained},
+        {"a live message is marked retained only if asked for",
+         a_live_message_is_marked_retained_only_if_asked_for},
         {"large payloads are shared among sessions", large_payloads_are_shared_among_sessions},
         {"a message for many is as one for this client", a_message_for_many_is_as_one_for_this_client},
         {"a small message for many is encoded once", a_small_message_for_many_is_encoded_once},
+        {"a message for few is encoded for each", a_message_for_few_is_encoded_for_each},
         {"a large message for many is shared", a_large_message_for_many_is_shared},
         {"one of many waits for window and outbox too", one_of_many_waits_for_window_and_outbox_too},
         {"a full window lets later messages wait", a_full_window_lets_later_messages_wait},
