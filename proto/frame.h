@@ -21,6 +21,12 @@ struct frame {
     struct bytes body; // what follows the fixed header; only when ready
 };
 
+// The whole packet of a ready frame, its fixed header included.
+static inline struct bytes frame_packet(const struct frame *frame)
+{
+    return (struct bytes){frame->body.data + frame->body.length - frame->size, frame->size};
+}
+
 static inline uint8_t frame_type(const struct frame *frame)
 {
     return frame->header >> 4;

@@ -156,6 +156,18 @@ void packet_encode(const struct packet *packet, uint8_t version, struct writer *
 uint32_t publish_head_size(const struct packet_publish *publish, uint8_t version);
 void publish_encode_head(const struct packet_publish *publish, uint8_t version, struct writer *writer);
 
+// A PUBACK, PUBREC, PUBREL or PUBCOMP that carries nothing but its identifier: four bytes, the same in every
+// version.
+#define ACK_SHORT_BYTES 4u
+static inline void ack_encode_short(uint8_t packet_type, uint16_t packet_id,
+                                    uint8_t ret_packet[ACK_SHORT_BYTES])
+{
+    ret_packet[0] = (uint8_t)(packet_type << 4 | (packet_type == PACKET_PUBREL ? 2 : 0)); // [MQTT-3.6.1-1]
+    ret_packet[1] = 2;
+    ret_packet[2] = (uint8_t)(packet_id >> 8);
+    ret_packet[3] = (uint8_t)packet_id;
+}
+
 // Where the packet identifier of an encoded PUBLISH lies, counted from its first byte, so that a copy can get
 // another one. Meaningful above QoS 0.
 uint32_t publish_packet_id_offset(const struct packet_publish *publish, uint8_t version);

@@ -111,9 +111,8 @@ static void attach_move(struct shard *shard, struct client *client, const struct
         client_close(shard, client, REASON_QUOTA_EXCEEDED);
         return;
     }
-    const uint8_t *connect = frame->body.data + frame->body.length - frame->size;
     struct writer writer = writer_of(moving->data, moving->capacity);
-    writer_put_bytes(&writer, (struct bytes){connect, frame->size});
+    writer_put_bytes(&writer, frame_packet(frame));
     inbox_copy_left(&client->link.inbox, &writer);
     moving->used = frame->size + left;
     client->moving = moving;

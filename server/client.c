@@ -117,15 +117,25 @@ static void client_publish_will(struct shard *shard, struct link *link)
     publication_finish(&publication);
 }
 
-static void client_publish(struct shard *shard, const struct packet_publish *publish)
+// A plain PUBLISH of 3.x leaves as it came.
+static struct bytes client_plain_packet(const struct link *link, const struct frame *frame)
+{
+    bool plain = link->version != MQTT_VERSION_5_0 && frame->header == PACKET_PUBLISH << 4;
+    return plain ? frame_packet(frame) : (struct bytes){0};
+}
+
+static void client_publish(struct shard *shard, const struct link *link, const struct frame *frame,
+                           const struct packet_publish *publish)
 {
     struct publication publication = {
         .topic = publish->topic,
         .properties = publish->properties,
         .payload = publish->payload,
+        .packet = client_plain_packet(link, frame),
         .stamp_ns = shard_stamp(shard),
         .qos = publish->qos,
         .retain = publish->retain,
+        .pools = &shard->messages,
     };
     publish_route(shard, &publication);
     publication_finish(&publication);
@@ -149,7 +159,7 @@ static void client_carry_out(struct shard *shard, struct client *client, const s
         attach_connect(shard, client, frame, &effect->packet.connect);
         break;
     case EFFECT_PUBLISH:
-        client_publish(shard, &effect->packet.publish);
+        client_publish(shard, &client->link, frame, &effect->packet.publish);
         client_acknowledge(shard, client, effect);
         break;
     case EFFECT_ACKNOWLEDGE:

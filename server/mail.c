@@ -174,6 +174,7 @@ static void handle_publication(struct shard *shard, const struct mail_publicatio
         .expiry_s = mail->expiry_s,
         .qos = mail->qos,
         .retain = mail->retain,
+        .pools = &shard->messages,
     };
     publish_deliver(shard, &publication, from);
     publication_finish(&publication);

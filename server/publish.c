@@ -81,9 +81,8 @@ void publish_acknowledge(struct shard *shard)
         struct client *client = client_find(shard, acknowledgement.client);
         if (client == NULL || client->link.state != LINK_OPEN)
             continue; // a client that comes back sends its PUBLISH or PUBREL again
-        link_put(&client->link, &shard->turn,
-                 &(struct packet){
-                     .type = acknowledgement.packet_type,
-                     .ack = {.packet_id = acknowledgement.packet_id, .reason = acknowledgement.reason}});
+        link_put_ack(
+            &client->link, &shard->turn, acknowledgement.packet_type,
+            (struct packet_ack){.packet_id = acknowledgement.packet_id, .reason = acknowledgement.reason});
     }
 }

@@ -289,6 +289,7 @@ int shard_init(struct shard *shard, struct broker *broker, uint32_t number)
     timer_queue_init(&shard->timers);
     segment_pool_init(&shard->log_segments, SEGMENT_LOG_BYTES, LOG_SEGMENTS_IDLE);
     segment_pool_init(&shard->chunks, SEGMENT_CHUNK_BYTES, CHUNKS_IDLE);
+    message_pools_init(&shard->messages);
     wirelog_init(&shard->wirelog, &shard->log_segments);
     session_registry_init(&shard->sessions, broker->hash_seed);
     store_init(&shard->store);
@@ -330,6 +331,7 @@ void shard_finish(struct shard *shard)
     shard_drop_open_mail(shard);
     router_destroy(shard->router);
     wirelog_finish(&shard->wirelog);
+    message_pools_finish(&shard->messages);
     segment_pool_finish(&shard->log_segments);
     segment_pool_finish(&shard->chunks);
     store_finish(&shard->store);

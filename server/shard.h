@@ -88,6 +88,7 @@ struct shard {
     struct timer_queue timers;
     struct segment_pool log_segments;
     struct segment_pool chunks;
+    struct message_pools messages;
     struct wirelog wirelog;
     struct router *router;
     struct session_registry sessions;

@@ -12,14 +12,52 @@ static struct bytes message_put(struct message *message, struct bytes bytes)
     return copy;
 }
 
+// What stays idle in each pool: about what one turn lets go.
+#define POOL_IDLE_BYTES 262144u
+
+void message_pools_init(struct message_pools *pools)
+{
+    for (uint32_t i = 0; i < MESSAGE_POOLS; i++) {
+        uint32_t block = MESSAGE_POOL_FIRST << i;
+        segment_pool_init(&pools->by_size[i], block - (uint32_t)sizeof(struct segment),
+                          POOL_IDLE_BYTES / block);
+    }
+}
+
+void message_pools_finish(struct message_pools *pools)
+{
+    for (uint32_t i = 0; i < MESSAGE_POOLS; i++)
+        segment_pool_finish(&pools->by_size[i]);
+}
+
+static struct segment_pool *message_pool(const struct publication *from, size_t size)
+{
+    if (from->pools == NULL || from->retain)
+        return NULL;
+    for (uint32_t i = 0; i < MESSAGE_POOLS; i++)
+        if (size <= MESSAGE_POOL_FIRST << i)
+            return &from->pools->by_size[i];
+    return NULL;
+}
+
+// A message is the segment that it begins with, and more: its block holds both.
+static struct message *message_allocate(struct segment_pool *pool, size_t size)
+{
+    if (pool == NULL)
+        return malloc(size);
+    struct segment *segment = segment_take(pool);
+    return segment == NULL ? NULL : container_of(segment, struct message, segment);
+}
+
 struct message *message_create(const struct publication *from)
 {
     uint32_t capacity = from->topic.length + from->properties.length + from->payload.length;
-    struct message *message = malloc(sizeof *message + capacity);
+    struct segment_pool *pool = message_pool(from, sizeof(struct message) + (size_t)capacity);
+    struct message *message = message_allocate(pool, sizeof *message + capacity);
     if (message == NULL)
         return NULL;
     *message = (struct message){
-        .segment = {.data = (uint8_t *)(message + 1), .references = 1, .capacity = capacity},
+        .segment = {.data = (uint8_t *)(message + 1), .pool = pool, .references = 1, .capacity = capacity},
         .stamp_ns = from->stamp_ns,
         .expiry_s = from->expiry_s,
         .qos = from->qos,
@@ -54,10 +92,13 @@ struct message *publication_keep(struct publication *publication)
 
 void publication_finish(struct publication *publication)
 {
-    for (int i = 0; i < WIRE_VARIANTS; i++)
-        if (publication->wire[i].segment != NULL)
-            segment_unref(publication->wire[i].segment);
+    for (uint32_t variant = 0; publication->encoded != 0; publication->encoded >>= 1, variant++) {
+        if ((publication->encoded & 1) == 0)
+            continue;
+        segment_unref(publication->wire[variant].segment);
+        publication->wire[variant].segment = NULL;
+    }
     if (publication->message != NULL)
         message_unref(publication->message);
-    *publication = (struct publication){0};
+    publication->message = NULL;
 }

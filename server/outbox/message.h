@@ -35,17 +35,32 @@ enum wire_variant {
     WIRE_VARIANTS,
 };
 
+// Memory for messages that live shortly: pools of blocks by size, doubling from MESSAGE_POOL_FIRST. Larger
+// messages, and those that are retained and so live long, have exactly the memory that they need.
+#define MESSAGE_POOLS      5u
+#define MESSAGE_POOL_FIRST 256u
+
+struct message_pools {
+    struct segment_pool by_size[MESSAGE_POOLS];
+};
+
+void message_pools_init(struct message_pools *pools);
+void message_pools_finish(struct message_pools *pools);
+
 struct publication {
     struct bytes topic;
     struct bytes properties;
     struct bytes payload;
+    struct bytes packet; // the PUBLISH as it came, if that is its form WIRE_3; else empty
     uint64_t stamp_ns;
     uint32_t expiry_s;
     uint8_t qos;
     bool retain;
-    struct message *message;              // the counted copy, or NULL while nobody keeps it
+    uint8_t encoded;                      // a bit for each form in `wire`
     uint32_t audience;                    // how many sessions it was routed to
-    struct span wire[WIRE_VARIANTS];      // counted, or without segment while nobody needs that form
+    struct message_pools *pools;          // for the counted copy; NULL = the heap
+    struct message *message;              // the counted copy, or NULL while nobody keeps it
+    struct span wire[WIRE_VARIANTS];      // counted, where encoded
     uint32_t packet_id_at[WIRE_VARIANTS]; // where the identifier lies in an encoded form of QoS 1 or 2
 };
 

@@ -134,6 +134,13 @@ void outbox_put_packet(struct outbox *outbox, const struct packet *packet, uint8
     assert(!writer.overflow && writer.at == writer.end);
 }
 
+void outbox_put_ack(struct outbox *outbox, uint8_t packet_type, uint16_t packet_id)
+{
+    uint8_t *room = outbox_reserve(outbox, ACK_SHORT_BYTES);
+    if (room != NULL)
+        ack_encode_short(packet_type, packet_id, room);
+}
+
 void outbox_put_publish(struct outbox *outbox, const struct packet_publish *publish, uint8_t version,
                         struct message *message)
 {
@@ -237,6 +244,12 @@ static uint32_t outbox_first_unsent(const struct outbox *outbox)
     return index;
 }
 
+// A message's bytes belong to a kept message, and a chunk is ours: copying those would only cost memory.
+static bool span_pins_log(struct span span)
+{
+    return span.segment->pool != NULL && span.segment->pool->capacity == SEGMENT_LOG_BYTES;
+}
+
 void outbox_detach(struct outbox *outbox)
 {
     uint32_t first = outbox_first_unsent(outbox);
@@ -250,8 +263,7 @@ void outbox_detach(struct outbox *outbox)
         waiting[i] = *outbox_span(outbox, first + i);
     outbox->tail = first;
     for (uint32_t i = 0; i < count; i++) {
-        // A message's bytes belong to a kept message, not to the log: copying them would only cost memory.
-        if (waiting[i].segment->pool == NULL || waiting[i].segment->pool == outbox->chunks) {
+        if (!span_pins_log(waiting[i])) {
             (void)outbox_take_span(outbox, waiting[i]); // `failed` tells
             continue;
         }

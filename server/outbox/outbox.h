@@ -74,6 +74,9 @@ static inline void outbox_append(struct outbox *outbox, struct span span)
 // that appends.
 void outbox_put_packet(struct outbox *outbox, const struct packet *packet, uint8_t version);
 
+// A PUBACK, PUBREC, PUBREL or PUBCOMP without reason and properties.
+void outbox_put_ack(struct outbox *outbox, uint8_t packet_type, uint16_t packet_id);
+
 // A PUBLISH whose head is this connection's alone (a packet identifier): copied whole when small; else a
 // private head and the payload shared, from `message`, which holds publish->payload.
 void outbox_put_publish(struct outbox *outbox, const struct packet_publish *publish, uint8_t version,

@@ -50,23 +50,43 @@ static struct packet_publish wire_form(const struct publication *publication, en
     };
 }
 
-struct span wirelog_publish(struct wirelog *log, struct publication *publication, enum wire_variant variant)
+// Encodes the form at the end of the log. Returns its span, without segment if there is no memory.
+static struct span wirelog_encode(struct wirelog *log, struct publication *publication,
+                                  enum wire_variant variant)
 {
-    struct span *span = &publication->wire[variant];
-    if (span->segment != NULL)
-        return *span;
     uint8_t version = variant >= WIRE_5 ? MQTT_VERSION_5_0 : MQTT_VERSION_3_1_1;
     struct packet_publish publish = wire_form(publication, variant);
-    uint32_t head = publish_head_size(&publish, version);
-    *span = wirelog_reserve(log, head + publish.payload.length);
-    if (span->segment == NULL)
-        return *span;
-    struct writer writer = writer_of(span->segment->data + span->offset, span->length);
+    struct span span = wirelog_reserve(log, publish_head_size(&publish, version) + publish.payload.length);
+    if (span.segment == NULL)
+        return span;
+    struct writer writer = writer_of(span.segment->data + span.offset, span.length);
     publish_encode_head(&publish, version, &writer);
     writer_put_bytes(&writer, publish.payload);
     assert(!writer.overflow && writer.at == writer.end);
-    span->segment->used += span->length;
     if (publish.qos > 0)
         publication->packet_id_at[variant] = publish_packet_id_offset(&publish, version);
+    return span;
+}
+
+// What came in the very form in which it leaves needs no encoding.
+static struct span wirelog_copy(struct wirelog *log, struct bytes packet)
+{
+    struct span span = wirelog_reserve(log, packet.length);
+    if (span.segment != NULL)
+        memcpy(span.segment->data + span.offset, packet.data, packet.length);
+    return span;
+}
+
+struct span wirelog_publish(struct wirelog *log, struct publication *publication, enum wire_variant variant)
+{
+    struct span *span = &publication->wire[variant];
+    if (publication->encoded >> variant & 1)
+        return *span;
+    *span = variant == WIRE_3 && publication->packet.length > 0 ? wirelog_copy(log, publication->packet)
+                                                                : wirelog_encode(log, publication, variant);
+    if (span->segment != NULL) {
+        span->segment->used += span->length;
+        publication->encoded |= (uint8_t)(1u << variant);
+    }
     return *span;
 }

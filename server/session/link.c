@@ -29,6 +29,17 @@ void link_put(struct link *link, struct turn *turn, const struct packet *packet)
     link_touch(link, turn);
 }
 
+void link_put_ack(struct link *link, struct turn *turn, uint8_t packet_type, struct packet_ack ack)
+{
+    if (ack.reason != REASON_SUCCESS) {
+        link_put(link, turn, &(struct packet){.type = packet_type, .ack = ack});
+        return;
+    }
+    outbox_put_ack(&link->outbox, packet_type, ack.packet_id);
+    counter_add(&turn->counters->packets_sent, 1);
+    link_touch(link, turn);
+}
+
 uint64_t link_silence_deadline_ns(const struct link *link)
 {
     if (link->keepalive_ms == 0)

@@ -68,8 +68,12 @@ void link_handle(struct link *link, const struct frame *frame, struct turn *turn
 void link_accept(struct link *link, struct turn *turn, bool session_present);
 void link_refuse(struct link *link, struct turn *turn, uint8_t version, uint8_t reason);
 
-// Puts an acknowledgement, a SUBACK or an UNSUBACK into the outbox.
+// Puts a packet that is this client's alone into the outbox.
 void link_put(struct link *link, struct turn *turn, const struct packet *packet);
+
+// The same for PUBACK, PUBREC, PUBREL and PUBCOMP, of which there are many: cheaper where they carry no
+// reason.
+void link_put_ack(struct link *link, struct turn *turn, uint8_t packet_type, struct packet_ack ack);
 
 // When silence ends this link; TIMER_NEVER without keep-alive. [MQTT-3.1.2-24]
 uint64_t link_silence_deadline_ns(const struct link *link);

@@ -260,8 +260,7 @@ static void session_resend(struct session *session, struct turn *turn, uint16_t 
                            const struct inflight_slot *slot)
 {
     if (slot->wait == INFLIGHT_WAIT_PUBCOMP) {
-        link_put(session->link, turn,
-                 &(struct packet){.type = PACKET_PUBREL, .ack = {.packet_id = packet_id}});
+        link_put_ack(session->link, turn, PACKET_PUBREL, (struct packet_ack){.packet_id = packet_id});
         return;
     }
     struct message *message = slot->item;
@@ -293,8 +292,7 @@ void session_acknowledged(struct session *session, struct turn *turn, uint8_t pa
         counter_subtract(&turn->counters->messages_inflight, 1);
     // PUBREL answers every PUBREC, so that a client that resumes an exchange we have forgotten can end it.
     if (packet_type == PACKET_PUBREC && result != INFLIGHT_ENDED)
-        link_put(session->link, turn,
-                 &(struct packet){.type = PACKET_PUBREL, .ack = {.packet_id = ack->packet_id}});
+        link_put_ack(session->link, turn, PACKET_PUBREL, (struct packet_ack){.packet_id = ack->packet_id});
     if (session_waiting(session))
         session_pump(session, turn);
 }
