@@ -3,12 +3,46 @@
 #include "bench/connection.h"
 
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
+
+#define SPARE_DESCRIPTORS 16u
+
+int address_resolve(const char *host, const char *port, struct address *ret_address)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found;
+    int rc = getaddrinfo(host, port, &hints, &found);
+    if (rc != 0) {
+        fprintf(stderr, "hbmqtt_load: %s: %s\n", host, gai_strerror(rc));
+        return -EINVAL;
+    }
+    memcpy(&ret_address->storage, found->ai_addr, found->ai_addrlen);
+    ret_address->length = found->ai_addrlen;
+    freeaddrinfo(found);
+    return 0;
+}
+
+int connection_limit_raise(uint32_t count)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit); // the check below tells
+    }
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < count + SPARE_DESCRIPTORS) {
+        fprintf(stderr, "hbmqtt_load: too many connections: raise the limit of open files (ulimit -n)\n");
+        return -EINVAL;
+    }
+    return 0;
+}
 
 int connection_open(struct connection *connection, const struct address *address, int epoll_fd, void *owner)
 {

@@ -38,6 +38,13 @@ struct address {
     socklen_t length;
 };
 
+// Resolves a name. Returns 0 or -EINVAL after one line on stderr.
+int address_resolve(const char *host, const char *port, struct address *ret_address);
+
+// Raises the limit of open files as far as needed for so many connections. Returns 0 or -EINVAL after one
+// line on stderr.
+int connection_limit_raise(uint32_t count);
+
 // Begins to connect, and asks `epoll_fd` to report `owner` when there is something to read or the connection
 // has failed. What is sent before the connection stands, waits. Returns 0 or a negative errno.
 int connection_open(struct connection *connection, const struct address *address, int epoll_fd, void *owner);

@@ -3,12 +3,12 @@
 #include "bench/crowd.h"
 
 #include <errno.h>
-#include <netdb.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bench/meter.h"
@@ -17,7 +17,7 @@
 #define CONNECT_TIMEOUT_NS 10000000000u
 #define EVENTS_MAX         1024
 #define SEND_BYTES         262144u
-#define SPARE_DESCRIPTORS  16u
+#define SLEEP_NS_MAX       50000000u // at once, in an open loop
 
 static int fail(const char *what, const char *why)
 {
@@ -25,36 +25,14 @@ static int fail(const char *what, const char *why)
     return -EINVAL;
 }
 
-static int resolve(const struct options *options, struct address *ret_address)
-{
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
-    struct addrinfo *found;
-    int rc = getaddrinfo(options->host, options->port, &hints, &found);
-    if (rc != 0)
-        return fail(options->host, gai_strerror(rc));
-    memcpy(&ret_address->storage, found->ai_addr, found->ai_addrlen);
-    ret_address->length = found->ai_addrlen;
-    freeaddrinfo(found);
-    return 0;
-}
-
-static int raise_descriptor_limit(uint32_t wanted)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit); // the check below tells
-    }
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted + SPARE_DESCRIPTORS)
-        return fail("too many connections", "raise the limit of open files (ulimit -n)");
-    return 0;
-}
-
 static struct ledger_layout layout_of(const struct options *options)
 {
-    if (options->shape == SHAPE_PAIRWISE)
-        return (struct ledger_layout){options->publishers, 1, 1};
-    return (struct ledger_layout){1, options->publishers, options->subscribers};
+    uint32_t groups = 1;
+    if (options->shape == SHAPE_PAIRWISE || options->shape == SHAPE_WILDCARD)
+        groups = options->publishers;
+    else if (options->shape == SHAPE_SHARED)
+        groups = options->topics;
+    return (struct ledger_layout){groups, options->publishers / groups, options->subscribers / groups};
 }
 
 static void name_peers(struct peer *peers, uint32_t count, enum peer_role role)
@@ -113,7 +91,8 @@ struct crowd *crowd_create(const struct options *options)
         rc = crowd_make_team(crowd);
     if (rc != 0)
         (void)fail("cannot prepare", strerror(-rc));
-    else if (raise_descriptor_limit(crowd->count) == 0 && resolve(options, &crowd->address) == 0)
+    else if (connection_limit_raise(crowd->count) == 0 &&
+             address_resolve(options->host, options->port, &crowd->address) == 0)
         return crowd;
     crowd_destroy(crowd);
     return NULL;
@@ -151,17 +130,46 @@ static int crowd_publish(struct crowd *crowd)
     return 0;
 }
 
+// In an open loop: adds the publishers whose messages have become due to the list.
+static void crowd_wake_due(struct crowd *crowd)
+{
+    struct team *team = &crowd->team;
+    uint32_t publishers = team->schedule.publishers;
+    uint64_t due = schedule_due(&team->schedule, team->now_ns);
+    uint64_t from = due - team->schedule.woken > publishers ? due - publishers : team->schedule.woken;
+    for (uint64_t number = from; number < due; number++)
+        team_add_due(team, &team->publishers[number % publishers]);
+    team->schedule.woken = due;
+}
+
+// epoll_wait knows milliseconds alone, and a timetable is finer than that.
+static void crowd_sleep(const struct crowd *crowd)
+{
+    uint64_t wait_ns = schedule_wait_ns(&crowd->team.schedule, meter_now_ns());
+    struct timespec timeout = {.tv_nsec = (long)(wait_ns < SLEEP_NS_MAX ? wait_ns : SLEEP_NS_MAX)};
+    struct pollfd poll = {.fd = crowd->epoll_fd, .events = POLLIN};
+    (void)ppoll(&poll, 1, &timeout, NULL); // whatever it says, epoll_wait comes next
+}
+
 int crowd_turn(struct crowd *crowd, int timeout_ms)
 {
     struct epoll_event events[EVENTS_MAX];
+    struct team *team = &crowd->team;
+    bool open = team->publishing && team->options->rate > 0;
+    if (open) {
+        team->now_ns = meter_now_ns();
+        crowd_wake_due(crowd);
+    }
     int rc = crowd_publish(crowd);
     if (rc != 0)
         return rc;
-    int count = epoll_wait(crowd->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    if (open)
+        crowd_sleep(crowd);
+    int count = epoll_wait(crowd->epoll_fd, events, EVENTS_MAX, open ? 0 : timeout_ms);
     if (count < 0)
         return errno == EINTR ? 0 : fail("epoll", strerror(errno));
     for (int index = 0; index < count; index++) {
-        rc = peer_on_event(events[index].data.ptr, &crowd->team, events[index].events);
+        rc = peer_on_event(events[index].data.ptr, team, events[index].events);
         if (rc != 0)
             return rc;
     }
@@ -204,7 +212,10 @@ static void crowd_wake_publishers(struct crowd *crowd)
 
 void crowd_start_publishing(struct crowd *crowd)
 {
-    crowd->team.publishing = true;
+    struct team *team = &crowd->team;
+    team->publishing = true;
+    if (team->options->rate > 0)
+        schedule_start(&team->schedule, team->options->rate, team->options->publishers, meter_now_ns());
     crowd_wake_publishers(crowd);
 }
 
@@ -216,9 +227,19 @@ void crowd_stop_publishing(struct crowd *crowd)
 uint64_t crowd_unacknowledged(const struct crowd *crowd)
 {
     uint64_t count = 0;
+    if (crowd->team.publishers == NULL)
+        return 0;
     for (uint32_t index = 0; index < crowd->team.options->publishers; index++)
         count += crowd->team.publishers[index].unacknowledged;
     return count;
+}
+
+uint64_t crowd_behind(const struct crowd *crowd)
+{
+    const struct team *team = &crowd->team;
+    if (team->options->rate == 0)
+        return 0;
+    return schedule_due(&team->schedule, meter_now_ns()) - team->traffic.published;
 }
 
 void crowd_write_off(struct crowd *crowd)

@@ -32,6 +32,10 @@ void crowd_stop_publishing(struct crowd *crowd);
 // Messages at QoS 1 and 2 that the broker has not acknowledged.
 uint64_t crowd_unacknowledged(const struct crowd *crowd);
 
+// Messages of an open loop whose time has come and that were not sent, because the window was full or we were
+// too slow.
+uint64_t crowd_behind(const struct crowd *crowd);
+
 // Gives up on what has not been delivered, so that publishers go on.
 void crowd_write_off(struct crowd *crowd);
 

@@ -67,14 +67,14 @@ enum ledger_result ledger_deliver(struct ledger *ledger, uint32_t subscriber, st
     uint32_t group = subscriber / ledger->layout.subscribers;
     if (!tag_plausible(ledger, group, tag)) {
         ledger->misrouted++;
-        return LEDGER_NOTED;
+        return LEDGER_REFUSED;
     }
     struct flow *flow = &ledger->flows[tag.publisher];
     uint32_t *next = &flow->next[subscriber - group * ledger->layout.subscribers];
     int32_t skipped = (int32_t)(tag.sequence - *next);
     if (skipped < 0) {
         ledger->repeated++;
-        return LEDGER_NOTED;
+        return LEDGER_REFUSED;
     }
     bool held = *next == flow->slowest;
     ledger->delivered++;

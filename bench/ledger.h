@@ -45,8 +45,9 @@ struct ledger {
 };
 
 enum ledger_result {
+    LEDGER_REFUSED, // repeated or misrouted
     LEDGER_NOTED,
-    LEDGER_MOVED, // and every subscriber of that publisher has gone on: its window has room
+    LEDGER_MOVED, // noted, and every subscriber of that publisher has gone on: its window has room
 };
 
 // Returns 0 or -ENOMEM.

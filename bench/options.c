@@ -10,9 +10,15 @@
 
 #include "bench/wire.h"
 
-#define WINDOW_DEFAULT       1024u    // messages, shared among the publishers
-#define WINDOW_DEFAULT_BYTES 1048576u // and no more payload than this
+#define WINDOW_DEFAULT       1024u     // messages, shared among the publishers
+#define WINDOW_DEFAULT_BYTES 1048576u  // and no more payload than this
+#define WINDOW_OPEN_BYTES    67108864u // the same in an open loop, which is not to wait for its window
 #define WINDOW_DEFAULT_MIN   8u // but never fewer messages for each publisher, or nothing could be batched
+
+#define SHAPES_TEXT "fan-out, fan-in, pairwise, shared, wildcard, idle, connect or retained"
+
+#define RATE_MAX 1e7
+#define RATE_MIN 1e-3
 
 enum option_id {
     OPTION_HOST = 256,
@@ -22,13 +28,19 @@ enum option_id {
     OPTION_PUBLISHERS,
     OPTION_SUBSCRIBERS,
     OPTION_CONNECTIONS,
+    OPTION_TOPICS,
+    OPTION_FILTERS,
+    OPTION_RETAINED,
     OPTION_PAYLOAD,
     OPTION_QOS,
+    OPTION_RATE,
     OPTION_WARMUP,
     OPTION_SECONDS,
     OPTION_MESSAGES,
     OPTION_WINDOW,
     OPTION_BATCH,
+    OPTION_SYSCALLS,
+    OPTION_RING,
     OPTION_JSON,
     OPTION_HELP,
 };
@@ -41,13 +53,19 @@ static const struct option long_options[] = {
     {"publishers", required_argument, NULL, OPTION_PUBLISHERS},
     {"subscribers", required_argument, NULL, OPTION_SUBSCRIBERS},
     {"connections", required_argument, NULL, OPTION_CONNECTIONS},
+    {"topics", required_argument, NULL, OPTION_TOPICS},
+    {"filters", required_argument, NULL, OPTION_FILTERS},
+    {"retained", required_argument, NULL, OPTION_RETAINED},
     {"payload", required_argument, NULL, OPTION_PAYLOAD},
     {"qos", required_argument, NULL, OPTION_QOS},
+    {"rate", required_argument, NULL, OPTION_RATE},
     {"warmup", required_argument, NULL, OPTION_WARMUP},
     {"seconds", required_argument, NULL, OPTION_SECONDS},
     {"messages", required_argument, NULL, OPTION_MESSAGES},
     {"window", required_argument, NULL, OPTION_WINDOW},
     {"batch", required_argument, NULL, OPTION_BATCH},
+    {"syscalls", no_argument, NULL, OPTION_SYSCALLS},
+    {"ring", no_argument, NULL, OPTION_RING},
     {"json", no_argument, NULL, OPTION_JSON},
     {"help", no_argument, NULL, OPTION_HELP},
     {NULL, 0, NULL, 0},
@@ -55,31 +73,38 @@ static const struct option long_options[] = {
 
 static const char usage[] =
     "usage: hbmqtt_load [options]\n"
-    "Loads an MQTT broker in a closed loop and tells what each delivered message cost it.\n"
+    "Loads an MQTT broker and tells what each delivered message cost it, and how long it took.\n"
     "\n"
     "  --host HOST          of the broker (127.0.0.1)\n"
     "  --port PORT          (1883)\n"
     "  --pid PID            of the broker, for its CPU time and memory\n"
-    "  --shape SHAPE        fan-out, fan-in, pairwise or idle (fan-out)\n"
-    "  --publishers P       (fan-out: 1; fan-in, pairwise: 100)\n"
-    "  --subscribers N      (fan-out: 100; fan-in: 1; pairwise: as many as publishers)\n"
-    "  --connections N      of the idle shape (1000)\n"
-    "  --payload BYTES      8 or more (64)\n"
+    "  --shape SHAPE        " SHAPES_TEXT "\n"
+    "                       (fan-out)\n"
+    "  --publishers P       (fan-out: 1; else 100)\n"
+    "  --subscribers N      (fan-in: 1; fan-out, shared: 100; pairwise, wildcard: as many as publishers)\n"
+    "  --topics T           of the shared shape: P and N are multiples of it (10)\n"
+    "  --filters F          of the wildcard shape, spread over the subscribers (100000)\n"
+    "  --connections N      idle: how many (1000); connect: at once (64); retained: at once (1)\n"
+    "  --retained R         messages of the retained shape (10000)\n"
+    "  --payload BYTES      16 or more (64)\n"
     "  --qos 0|1|2          of publishers and subscribers (0)\n"
+    "  --rate R             open loop: messages a second of all publishers, on a fixed timetable;\n"
+    "                       without it a closed loop, which goes on when messages have arrived\n"
     "  --warmup SECONDS     of load before measuring (0.5)\n"
     "  --seconds SECONDS    to measure (3)\n"
-    "  --messages COUNT     deliveries to measure, instead of seconds\n"
-    "  --window COUNT       undelivered messages of each publisher (1024 shared among them, at most 1 MiB of "
-    "payload,\n"
-    "                       at least 8)\n"
-    "  --batch COUNT        a publisher waits until its window has room for so many (1)\n"
+    "  --messages COUNT     deliveries (connect: visits) to measure, instead of seconds\n"
+    "  --window COUNT       undelivered messages of each publisher (1024 shared among them, at most 1 MiB "
+    "of\n"
+    "                       payload, at least 8; open loop: 32768, at most 64 MiB)\n"
+    "  --batch COUNT        closed loop: a publisher waits until its window has room for so many (1)\n"
+    "  --syscalls           count the broker's system calls (needs tracefs and root, and costs time)\n"
+    "  --ring               read what hbmqtt tells of its ring (its sys_interval must be 1 or 2)\n"
     "  --json               one line of JSON instead of a table\n";
 
 static const char *const shape_names[SHAPES] = {
-    [SHAPE_FAN_OUT] = "fan-out",
-    [SHAPE_FAN_IN] = "fan-in",
-    [SHAPE_PAIRWISE] = "pairwise",
-    [SHAPE_IDLE] = "idle",
+    [SHAPE_FAN_OUT] = "fan-out", [SHAPE_FAN_IN] = "fan-in",     [SHAPE_PAIRWISE] = "pairwise",
+    [SHAPE_SHARED] = "shared",   [SHAPE_WILDCARD] = "wildcard", [SHAPE_IDLE] = "idle",
+    [SHAPE_CONNECT] = "connect", [SHAPE_RETAINED] = "retained",
 };
 
 const char *shape_name(enum shape shape)
@@ -125,14 +150,25 @@ static int parse_u32(int id, const char *text, uint32_t lowest, uint32_t highest
     return rc;
 }
 
-static int parse_seconds(int id, const char *text, double *ret_seconds)
+static int parse_number(int id, const char *text, double highest, const char *wanted, double *ret_number)
 {
     char *end;
-    double seconds = strtod(text, &end);
-    if (end == text || *end != '\0' || !(seconds >= 0 && seconds <= 86400))
-        return refuse(id, text, "seconds, at most a day");
-    *ret_seconds = seconds;
+    double number = strtod(text, &end);
+    if (end == text || *end != '\0' || !(number >= 0 && number <= highest))
+        return refuse(id, text, wanted);
+    *ret_number = number;
     return 0;
+}
+
+static int parse_seconds(int id, const char *text, double *ret_seconds)
+{
+    return parse_number(id, text, 86400, "seconds, at most a day", ret_seconds);
+}
+
+static int parse_rate(int id, const char *text, double *ret_rate)
+{
+    int rc = parse_number(id, text, RATE_MAX, "messages a second, at most ten millions", ret_rate);
+    return rc == 0 && *ret_rate < RATE_MIN ? refuse(id, text, "at least one message in 1000 seconds") : rc;
 }
 
 static int parse_shape(int id, const char *text, enum shape *ret_shape)
@@ -143,7 +179,7 @@ static int parse_shape(int id, const char *text, enum shape *ret_shape)
             return 0;
         }
     }
-    return refuse(id, text, "fan-out, fan-in, pairwise or idle");
+    return refuse(id, text, SHAPES_TEXT);
 }
 
 static int parse_pid(int id, const char *text, pid_t *ret_pid)
@@ -183,10 +219,18 @@ static int parse_option(int id, const char *text, struct options *options)
         return parse_u32(id, text, 1, PEERS_MAX, &options->subscribers);
     case OPTION_CONNECTIONS:
         return parse_u32(id, text, 1, PEERS_MAX, &options->connections);
+    case OPTION_TOPICS:
+        return parse_u32(id, text, 1, TOPICS_MAX, &options->topics);
+    case OPTION_FILTERS:
+        return parse_u32(id, text, 1, TOPICS_MAX, &options->filters);
+    case OPTION_RETAINED:
+        return parse_u32(id, text, 1, TOPICS_MAX, &options->retained);
     case OPTION_PAYLOAD:
         return parse_u32(id, text, WIRE_TAG_BYTES, PAYLOAD_MAX, &options->payload);
     case OPTION_QOS:
         return parse_qos(id, text, &options->qos);
+    case OPTION_RATE:
+        return parse_rate(id, text, &options->rate);
     case OPTION_WARMUP:
         return parse_seconds(id, text, &options->warmup_s);
     case OPTION_SECONDS:
@@ -197,6 +241,12 @@ static int parse_option(int id, const char *text, struct options *options)
         return parse_u32(id, text, 1, WINDOW_MAX, &options->window);
     case OPTION_BATCH:
         return parse_u32(id, text, 1, WINDOW_MAX, &options->batch);
+    case OPTION_SYSCALLS:
+        options->syscalls = true;
+        return 0;
+    case OPTION_RING:
+        options->ring = true;
+        return 0;
     case OPTION_JSON:
         options->json = true;
         return 0;
@@ -221,40 +271,59 @@ static uint32_t larger(uint32_t a, uint32_t b)
 
 static uint32_t window_default(const struct options *options)
 {
-    uint32_t by_bytes = smaller(WINDOW_DEFAULT_BYTES / options->payload, WINDOW_DEFAULT);
+    bool open = options->rate > 0;
+    uint32_t bytes = open ? WINDOW_OPEN_BYTES : WINDOW_DEFAULT_BYTES;
+    uint32_t by_bytes = smaller(bytes / options->payload, open ? WINDOW_MAX : WINDOW_DEFAULT);
     return larger(by_bytes / options->publishers, WINDOW_DEFAULT_MIN);
 }
 
-// What was left out depends on what was given.
-static int options_complete(struct options *options)
+static int refuse_all(const char *why)
 {
-    bool one_publisher = options->shape == SHAPE_FAN_OUT;
+    fprintf(stderr, "hbmqtt_load: %s\n", why);
+    return -EINVAL;
+}
+
+static bool shape_pairs(enum shape shape)
+{
+    return shape == SHAPE_PAIRWISE || shape == SHAPE_WILDCARD;
+}
+
+// What was left out depends on what was given.
+static void options_complete(struct options *options)
+{
+    enum shape shape = options->shape;
     if (options->publishers == 0) {
-        options->publishers = one_publisher ? 1 : 100;
-        if (options->shape == SHAPE_PAIRWISE && options->subscribers != 0)
+        options->publishers = shape == SHAPE_FAN_OUT ? 1 : 100;
+        if (shape_pairs(shape) && options->subscribers != 0)
             options->publishers = options->subscribers;
     }
     if (options->subscribers == 0)
-        options->subscribers = options->shape == SHAPE_FAN_IN ? 1 : one_publisher ? 100 : options->publishers;
-    if (options->shape == SHAPE_PAIRWISE && options->subscribers != options->publishers) {
-        fprintf(stderr, "hbmqtt_load: --shape pairwise needs as many subscribers as publishers\n");
-        return -EINVAL;
-    }
-    if (options->shape == SHAPE_IDLE && options->pid == 0) {
-        fprintf(stderr, "hbmqtt_load: --shape idle measures the broker's memory and needs its --pid\n");
-        return -EINVAL;
-    }
-    if (options->seconds == 0 && options->messages == 0) {
-        fprintf(stderr, "hbmqtt_load: --seconds 0 measures nothing\n");
-        return -EINVAL;
-    }
+        options->subscribers = shape == SHAPE_FAN_IN ? 1 : shape_pairs(shape) ? options->publishers : 100;
+    if (options->connections == 0)
+        options->connections = shape == SHAPE_IDLE ? 1000 : shape == SHAPE_CONNECT ? 64 : 1;
     if (options->window == 0)
         options->window = larger(window_default(options), options->batch);
-    if (options->batch > options->window) {
-        fprintf(stderr, "hbmqtt_load: --batch %u is larger than the window of %u\n", options->batch,
-                options->window);
-        return -EINVAL;
-    }
+}
+
+static int options_check(const struct options *options)
+{
+    if (shape_pairs(options->shape) && options->subscribers != options->publishers)
+        return refuse_all("this shape needs as many subscribers as publishers");
+    if (options->shape == SHAPE_SHARED &&
+        (options->publishers % options->topics != 0 || options->subscribers % options->topics != 0))
+        return refuse_all("the publishers and the subscribers must be multiples of --topics");
+    if (options->shape == SHAPE_WILDCARD && options->filters < options->subscribers)
+        return refuse_all("--filters must be at least one for each subscriber");
+    if (options->shape == SHAPE_IDLE && options->pid == 0)
+        return refuse_all("--shape idle measures the broker's memory and needs its --pid");
+    if (options->syscalls && options->pid == 0)
+        return refuse_all("--syscalls needs the broker's --pid");
+    if (options->seconds == 0 && options->messages == 0)
+        return refuse_all("--seconds 0 measures nothing");
+    if (options->rate > 0 && (!shape_publishes(options->shape) || options->batch != 1))
+        return refuse_all("--rate goes with publishers and without --batch");
+    if (options->batch > options->window)
+        return refuse_all("--batch is larger than the window");
     return 0;
 }
 
@@ -263,7 +332,9 @@ int options_parse(int argc, char **argv, struct options *ret_options)
     struct options options = {
         .host = "127.0.0.1",
         .port = "1883",
-        .connections = 1000,
+        .topics = 10,
+        .filters = 100000,
+        .retained = 10000,
         .payload = 64,
         .warmup_s = 0.5,
         .seconds = 3,
@@ -278,7 +349,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
         fprintf(stderr, "hbmqtt_load: unexpected argument: %s\n", argv[optind]);
         return -EINVAL;
     }
-    int rc = options_complete(&options);
+    options_complete(&options);
+    int rc = options_check(&options);
     if (rc == 0)
         *ret_options = options;
     return rc;

@@ -10,12 +10,17 @@
 #define PEERS_MAX   1000000u
 #define WINDOW_MAX  32768u // half of the packet identifiers, so that none is used again while it is in flight
 #define PAYLOAD_MAX 16777216u // bytes
+#define TOPICS_MAX  1000000u  // six digits
 
 enum shape {
     SHAPE_FAN_OUT,  // every publisher to every subscriber, one topic; by default 1 to 100
     SHAPE_FAN_IN,   // the same, by default 100 to 1
     SHAPE_PAIRWISE, // publisher k to subscriber k, a topic for each pair
+    SHAPE_SHARED,   // publishers and subscribers share a set of topics, each is with one of them
+    SHAPE_WILDCARD, // pairwise, but each subscriber holds many filters and each publisher walks their topics
     SHAPE_IDLE,     // connections that say nothing
+    SHAPE_CONNECT,  // clients that connect and leave, again and again
+    SHAPE_RETAINED, // subscribers that come for all retained messages and leave, again and again
     SHAPES,
 };
 
@@ -26,14 +31,20 @@ struct options {
     enum shape shape;
     uint32_t publishers;
     uint32_t subscribers;
-    uint32_t connections; // of the idle shape
+    uint32_t connections; // of the shapes without publishers
+    uint32_t topics;      // of the shared shape
+    uint32_t filters;     // of the wildcard shape, all subscribers together
+    uint32_t retained;    // messages of the retained shape
     uint32_t payload;     // bytes
     uint8_t qos;
+    double rate; // open loop: messages a second of all publishers; 0: closed loop
     double warmup_s;
     double seconds;    // how long to measure
     uint64_t messages; // deliveries to measure instead; 0: go by time
     uint32_t window;   // undelivered messages of each publisher
     uint32_t batch;    // a publisher waits until its window has room for so many
+    bool syscalls;     // count the broker's system calls
+    bool ring;         // read what our own broker tells of its ring
     bool json;
 };
 
@@ -43,5 +54,17 @@ int options_parse(int argc, char **argv, struct options *ret_options);
 
 // "fan-out" for SHAPE_FAN_OUT.
 const char *shape_name(enum shape shape);
+
+// Whether the shape has publishers and subscribers that stay.
+static inline bool shape_publishes(enum shape shape)
+{
+    return shape < SHAPE_IDLE;
+}
+
+// Whether its clients come and go.
+static inline bool shape_visits(enum shape shape)
+{
+    return shape == SHAPE_CONNECT || shape == SHAPE_RETAINED;
+}
 
 #endif

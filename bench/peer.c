@@ -8,6 +8,8 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "bench/meter.h"
+
 static const char *const role_names[] = {
     [PEER_SUBSCRIBER] = "subscriber",
     [PEER_PUBLISHER] = "publisher",
@@ -37,28 +39,42 @@ static void team_reply(struct team *team, enum wire_type type, uint16_t packet_i
     team->replies_length += wire_put_ack(team->replies + team->replies_length, type, packet_id);
 }
 
-static void team_add_due(struct team *team, struct peer *publisher)
-{
-    if (!publisher->due) {
-        publisher->due = true;
-        team->due[team->due_count++] = publisher;
-    }
-}
-
 static uint32_t publisher_room(const struct peer *peer, const struct team *team)
 {
     uint32_t taken = ledger_undelivered(&team->ledger, peer->index);
     if (taken < peer->unacknowledged)
         taken = peer->unacknowledged;
-    return taken < team->options->window ? team->options->window - taken : 0;
+    uint32_t room = taken < team->options->window ? team->options->window - taken : 0;
+    if (team->options->rate == 0)
+        return room;
+    uint32_t due = schedule_due_of(&team->schedule, peer->index, team->now_ns) -
+                   team->ledger.flows[peer->index].published;
+    return due < room ? due : room;
+}
+
+// The wildcard shape: the filters of each subscriber, and the topics that its publisher walks.
+static uint32_t team_filters_each(const struct team *team)
+{
+    return team->options->filters / team->options->subscribers;
+}
+
+static uint32_t team_filter(const struct team *team, uint32_t peer, uint32_t number)
+{
+    return peer + number % team_filters_each(team) * team->options->subscribers;
 }
 
 // Sends `count` messages, which fit the send buffer.
 static int publisher_send(struct peer *peer, struct team *team, uint32_t count)
 {
-    struct wire_tag tag = {peer->index, ledger_publish(&team->ledger, peer->index, count)};
+    bool wildcard = team->options->shape == SHAPE_WILDCARD;
+    bool open = team->options->rate > 0;
+    struct wire_tag tag = {peer->index, ledger_publish(&team->ledger, peer->index, count), meter_now_ns()};
     uint8_t *at = team->send_buffer;
     for (uint32_t sent = 0; sent < count; sent++) {
+        if (wildcard)
+            wire_put_topic(peer->topic, team_filter(team, peer->index, tag.sequence));
+        if (open)
+            tag.sent_ns = schedule_intended_ns(&team->schedule, peer->index, tag.sequence);
         publish_form_put(&team->form, peer->topic, peer->next_id, tag, at);
         at += team->form.size;
         tag.sequence++;
@@ -89,8 +105,11 @@ int peer_publish(struct peer *peer, struct team *team)
 
 static void subscriber_take_publish(struct peer *peer, struct team *team, const struct wire_packet *packet)
 {
-    if (ledger_deliver(&team->ledger, peer->index, packet->tag) == LEDGER_MOVED)
+    enum ledger_result result = ledger_deliver(&team->ledger, peer->index, packet->tag);
+    if (result == LEDGER_MOVED)
         team_add_due(team, &team->publishers[packet->tag.publisher]);
+    if (result != LEDGER_REFUSED)
+        latency_note(&team->latency, packet->tag.sent_ns);
     if (team->options->qos == 1)
         team_reply(team, WIRE_PUBACK, packet->packet_id);
     else if (team->options->qos == 2)
@@ -150,6 +169,29 @@ static void peer_become_ready(struct peer *peer, struct team *team)
     team->ready_count++;
 }
 
+// One SUBSCRIBE for each filter, without waiting for answers.
+static int peer_subscribe(struct peer *peer, struct team *team)
+{
+    bool wildcard = team->options->shape == SHAPE_WILDCARD;
+    uint32_t count = wildcard ? team_filters_each(team) : 1;
+    size_t size = 0;
+    int rc = 0;
+    for (uint32_t number = 0; number < count && rc == 0; number++) {
+        uint8_t *at = team->send_buffer + size;
+        if (wildcard)
+            size +=
+                wire_put_subscribe_wildcard(at, team_filter(team, peer->index, number), team->options->qos);
+        else
+            size += wire_put_subscribe(at, peer_group(peer, team), team->options->qos);
+        if (number + 1 == count || team->send_capacity - size < WIRE_HELLO_MAX) {
+            rc = connection_send(&peer->connection, team->send_buffer, size);
+            size = 0;
+        }
+    }
+    peer->awaited = count;
+    return rc;
+}
+
 static int peer_take_connack(struct peer *peer, struct team *team, const struct wire_packet *packet)
 {
     if (packet->type != WIRE_CONNACK || packet->code != 0)
@@ -158,10 +200,8 @@ static int peer_take_connack(struct peer *peer, struct team *team, const struct 
         peer_become_ready(peer, team);
         return 0;
     }
-    uint8_t subscribe[WIRE_HELLO_MAX];
-    uint32_t size = wire_put_subscribe(subscribe, peer_group(peer, team), team->options->qos);
     peer->stage = PEER_SUBSCRIBING;
-    int rc = connection_send(&peer->connection, subscribe, size);
+    int rc = peer_subscribe(peer, team);
     return rc != 0 ? peer_fail(peer, rc, "cannot send") : 0;
 }
 
@@ -169,7 +209,8 @@ static int peer_take_suback(struct peer *peer, struct team *team, const struct w
 {
     if (packet->type != WIRE_SUBACK || packet->code != team->options->qos)
         return peer_fail(peer, 0, "the broker did not grant the subscription at its QoS");
-    peer_become_ready(peer, team);
+    if (--peer->awaited == 0)
+        peer_become_ready(peer, team);
     return 0;
 }
 
@@ -200,7 +241,10 @@ static int peer_receive(struct peer *peer, struct team *team)
     int rc = connection_receive(&peer->connection, &team->receive);
     if (rc < 0)
         return rc == -EAGAIN ? 0 : peer_fail(peer, rc, "lost the broker");
-    team->traffic.receives += peer->role == PEER_SUBSCRIBER;
+    if (peer->role == PEER_SUBSCRIBER) {
+        team->traffic.receives++;
+        latency_arrive(&team->latency, meter_now_ns());
+    }
     while (splitter_next(&peer->connection.splitter, &team->form, &packet)) {
         rc = peer_take(peer, team, &packet);
         if (rc != 0)

@@ -4,8 +4,9 @@
 //     closed -> CONNECT sent -> CONNACK -> [subscriber: SUBSCRIBE sent -> SUBACK ->] ready
 //
 // A subscriber notes each PUBLISH in the ledger and acknowledges it; a publisher sends while its window has
-// room: the messages that not all of its subscribers have, and at QoS 1 and 2 also those that the broker has
-// not acknowledged. Acknowledgements for all that one receive brought leave in one send.
+// room, in an open loop no more than its timetable says: the messages that not all of its subscribers have,
+// and at QoS 1 and 2 also those that the broker has not acknowledged. Acknowledgements for all that one
+// receive brought leave in one send.
 #ifndef BENCH_PEER_H
 #define BENCH_PEER_H
 
@@ -13,8 +14,10 @@
 #include <stdint.h>
 
 #include "bench/connection.h"
+#include "bench/latency.h"
 #include "bench/ledger.h"
 #include "bench/options.h"
+#include "bench/schedule.h"
 #include "bench/wire.h"
 
 enum peer_role { PEER_SUBSCRIBER, PEER_PUBLISHER, PEER_IDLE };
@@ -23,10 +26,11 @@ enum peer_stage { PEER_CLOSED, PEER_CONNECTING, PEER_SUBSCRIBING, PEER_READY };
 
 struct peer {
     struct connection connection;
-    uint8_t role;   // enum peer_role
-    uint8_t stage;  // enum peer_stage
-    bool due;       // a publisher: is in team->due
-    uint32_t index; // among the peers of its role
+    uint8_t role;     // enum peer_role
+    uint8_t stage;    // enum peer_stage
+    bool due;         // a publisher: is in team->due
+    uint32_t index;   // among the peers of its role
+    uint32_t awaited; // a subscriber's: SUBACKs that have not come
     // A publisher's:
     uint8_t topic[WIRE_TOPIC_BYTES];
     uint16_t next_id;        // of the next message
@@ -47,6 +51,9 @@ struct team {
     const struct options *options;
     struct publish_form form;
     struct ledger ledger;
+    struct latency latency;
+    struct schedule schedule; // of an open loop
+    uint64_t now_ns;          // when this turn began to publish
     struct traffic traffic;
     struct peer *publishers;
     struct peer **due; // publishers whose window may have room, each once
@@ -59,6 +66,15 @@ struct team {
     size_t replies_length;
     struct receive_buffer receive;
 };
+
+// Puts a publisher on the list of those whose window may have room.
+static inline void team_add_due(struct team *team, struct peer *publisher)
+{
+    if (!publisher->due) {
+        publisher->due = true;
+        team->due[team->due_count++] = publisher;
+    }
+}
 
 // Each of these returns 0, or a negative errno after one line on stderr.
 int peer_open(struct peer *peer, const struct team *team, const struct address *address, int epoll_fd);

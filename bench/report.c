@@ -8,10 +8,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define FIGURES_MAX 32
+#define FIGURES_MAX 48
 #define BUSY_SHARE  0.95 // of a core: above it, whoever it is sets the pace
 #define KIB         1024.0
 #define NS_PER_S    1e9
+#define NS_PER_US   1e3
+#define BEHIND_MAX  0.1 // seconds of the timetable
 
 struct figure {
     const char *name;
@@ -70,8 +72,9 @@ static void add_traffic(struct figures *figures, const struct result *result, do
     double sends = (double)(end->sends - begin->sends);
     add(figures, "messages_per_receive", "messages for each receive of a subscriber",
         ratio(delivered, receives), 2);
-    add(figures, "messages_per_send", "messages for each send of a publisher",
-        ratio((double)(end->published - begin->published), sends), 2);
+    if (sends > 0)
+        add(figures, "messages_per_send", "messages for each send of a publisher",
+            ratio((double)(end->published - begin->published), sends), 2);
 }
 
 static void add_faults(struct figures *figures, const struct result *result)
@@ -94,6 +97,41 @@ static void add_memory(struct figures *figures, const struct result *result)
         0);
 }
 
+static void add_latency(struct figures *figures, const struct result *result)
+{
+    const struct histogram *latency = result->latency;
+    if (latency->count == 0)
+        return;
+    add(figures, "latency_p50_us", "latency, microseconds: median",
+        (double)histogram_percentile(latency, 0.5) / NS_PER_US, 1);
+    add(figures, "latency_p99_us", "  of 99 % at most",
+        (double)histogram_percentile(latency, 0.99) / NS_PER_US, 1);
+    add(figures, "latency_p999_us", "  of 99.9 % at most",
+        (double)histogram_percentile(latency, 0.999) / NS_PER_US, 1);
+    add(figures, "latency_max_us", "  of all", (double)latency->max_ns / NS_PER_US, 1);
+    if (result->options->rate > 0)
+        add(figures, "behind", "due and not sent at the end", (double)result->behind, 0);
+}
+
+// What the broker asks of the kernel.
+static void add_kernel(struct figures *figures, const struct result *result, double delivered)
+{
+    const struct options *options = result->options;
+    if (options->syscalls)
+        add(figures, "broker_syscalls_per_message", "broker's system calls for each message",
+            ratio((double)(result->end.broker_syscalls - result->begin.broker_syscalls), delivered), 6);
+    if (!options->ring)
+        return;
+    double all = (double)result->ring_delivered;
+    double enters = (double)(result->ring_after.enters - result->ring_before.enters);
+    double submissions = (double)(result->ring_after.submissions - result->ring_before.submissions);
+    add(figures, "ring_enters_per_message", "system calls of its ring for each message", ratio(enters, all),
+        4);
+    add(figures, "ring_submissions_per_message", "submissions to its ring for each message",
+        ratio(submissions, all), 6);
+    add(figures, "messages_per_submission", "messages for each submission", ratio(all, submissions), 2);
+}
+
 static void add_load(struct figures *figures, const struct result *result)
 {
     double delivered = (double)(result->end.delivered - result->begin.delivered);
@@ -107,7 +145,30 @@ static void add_load(struct figures *figures, const struct result *result)
         ratio((double)(result->end.own_cpu_ns - result->begin.own_cpu_ns), delivered), 1);
     add(figures, "own_cpu_share", "load generator's share of a core", own_share(result), 3);
     add_traffic(figures, result, delivered);
+    add_kernel(figures, result, delivered);
+    add_latency(figures, result);
     add_faults(figures, result);
+    if (result->options->pid != 0)
+        add_memory(figures, result);
+}
+
+static void add_connect(struct figures *figures, const struct result *result)
+{
+    double visits = (double)(result->end.delivered - result->begin.delivered);
+    double seconds = wall_ns(result) / NS_PER_S;
+    add(figures, "measured_seconds", "measured seconds", seconds, 3);
+    add(figures, "connects", "connects, each with its end", visits, 0);
+    add(figures, "connects_per_second", "connects a second", ratio(visits, seconds), 0);
+    if (result->options->pid != 0) {
+        double cpu_ns = (double)(result->end.broker_cpu_ns - result->begin.broker_cpu_ns);
+        add(figures, "broker_cpu_us_per_connect", "broker's CPU microseconds for each",
+            ratio(cpu_ns, visits) / NS_PER_US, 2);
+        add(figures, "broker_cpu_share", "broker's share of a core", broker_share(result), 3);
+    }
+    add(figures, "own_cpu_share", "load generator's share of a core", own_share(result), 3);
+    add_kernel(figures, result, visits);
+    add_latency(figures, result);
+    add(figures, "stalls", "times the broker stood still", result->stalls, 0);
     if (result->options->pid != 0)
         add_memory(figures, result);
 }
@@ -133,13 +194,20 @@ static void print_json(const struct result *result, const struct figures *figure
     const struct options *options = result->options;
     printf("{\"shape\": \"%s\", \"qos\": %u, \"payload\": %u", shape_name(options->shape), options->qos,
            options->payload);
-    if (options->shape == SHAPE_IDLE) {
-        printf(", \"connections\": %u", options->connections);
-    } else {
+    if (shape_publishes(options->shape)) {
         printf(", \"packet_bytes\": %u, \"publishers\": %u, \"subscribers\": %u", result->packet_bytes,
                options->publishers, options->subscribers);
-        printf(", \"window\": %u, \"batch\": %u", options->window, options->batch);
+        printf(", \"window\": %u, \"batch\": %u, \"rate\": %g", options->window, options->batch,
+               options->rate);
+    } else {
+        printf(", \"connections\": %u", options->connections);
     }
+    if (options->shape == SHAPE_SHARED)
+        printf(", \"topics\": %u", options->topics);
+    if (options->shape == SHAPE_WILDCARD)
+        printf(", \"filters\": %u", options->filters);
+    if (options->shape == SHAPE_RETAINED)
+        printf(", \"retained\": %u", options->retained);
     for (int index = 0; index < figures->count; index++) {
         const struct figure *figure = &figures->list[index];
         printf(", \"%s\": %.*f", figure->name, figure->decimals, figure->value);
@@ -147,14 +215,32 @@ static void print_json(const struct result *result, const struct figures *figure
     printf("}\n");
 }
 
+static void print_title(const struct options *options)
+{
+    printf("%s, ", shape_name(options->shape));
+    if (options->shape == SHAPE_IDLE || options->shape == SHAPE_CONNECT) {
+        printf("%u connections\n", options->connections);
+        return;
+    }
+    if (options->shape == SHAPE_RETAINED)
+        printf("%u messages to %u at once", options->retained, options->connections);
+    else
+        printf("%u to %u", options->publishers, options->subscribers);
+    if (options->shape == SHAPE_SHARED)
+        printf(" on %u topics", options->topics);
+    if (options->shape == SHAPE_WILDCARD)
+        printf(" with %u filters", options->filters);
+    printf(", QoS %u, %u bytes of payload", options->qos, options->payload);
+    if (shape_publishes(options->shape))
+        printf(", window %u", options->window);
+    if (options->rate > 0)
+        printf(", %g messages a second", options->rate);
+    printf("\n");
+}
+
 static void print_table(const struct options *options, const struct figures *figures)
 {
-    if (options->shape == SHAPE_IDLE) {
-        printf("idle, %u connections\n", options->connections);
-    } else {
-        printf("%s, %u to %u, QoS %u, %u bytes of payload, window %u\n", shape_name(options->shape),
-               options->publishers, options->subscribers, options->qos, options->payload, options->window);
-    }
+    print_title(options);
     for (int index = 0; index < figures->count; index++) {
         const struct figure *figure = &figures->list[index];
         printf("  %-46s %14.*f\n", figure->words, figure->decimals, figure->value);
@@ -169,6 +255,10 @@ static void warn(const struct result *result)
                         "measured, and only the CPU "
                         "time for each message says something about the broker\n");
     }
+    if ((double)result->behind > result->options->rate * BEHIND_MAX)
+        fprintf(stderr,
+                "hbmqtt_load: the rate was not kept: messages that ought to have been sent were not, and "
+                "latencies leave them out\n");
 }
 
 void report_print(const struct result *result)
@@ -176,6 +266,9 @@ void report_print(const struct result *result)
     struct figures figures = {.count = 0};
     if (result->options->shape == SHAPE_IDLE) {
         add_idle(&figures, result);
+    } else if (result->options->shape == SHAPE_CONNECT) {
+        add_connect(&figures, result);
+        warn(result);
     } else {
         add_load(&figures, result);
         warn(result);

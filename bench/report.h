@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "bench/errand.h"
+#include "bench/histogram.h"
 #include "bench/meter.h"
 #include "bench/options.h"
 #include "bench/peer.h"
@@ -17,8 +19,9 @@ struct snapshot {
     uint64_t broker_cpu_ns;
     struct cpu_ticks broker_ticks;
     struct memory_use broker_memory;
+    uint64_t broker_syscalls;
     struct traffic traffic;
-    uint64_t delivered;
+    uint64_t delivered; // or visits, of the connect shape
 };
 
 struct result {
@@ -29,6 +32,11 @@ struct result {
     struct snapshot connected; // all are connected and subscribed, and nothing was published
     struct snapshot begin;     // of the measured time
     struct snapshot end;
+    const struct histogram *latency;
+    uint64_t behind; // messages of an open loop that were due and not sent, at the end of that time
+    struct ring_use ring_before; // of the whole load, warming up included,
+    struct ring_use ring_after;
+    uint64_t ring_delivered; // and what it delivered
     // Over the whole run, what was published after the measured time included:
     uint64_t lost;
     uint64_t repeated;

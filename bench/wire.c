@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define HEADER_DUP         0x08u
+#define HEADER_RETAIN      0x01u
 #define SUBSCRIBE_ID       1u
 #define START_BYTES        8u
 #define SMALL_HEADER_BYTES 2u // of every packet but PUBLISH: its remaining length is below 128
@@ -63,16 +64,48 @@ uint32_t wire_put_connect(uint8_t *at, const char *client_id)
     return size;
 }
 
-uint32_t wire_put_subscribe(uint8_t *at, uint32_t topic, uint8_t qos)
+static uint32_t put_subscribe(uint8_t *at, const char *filter, uint8_t qos)
 {
     at[0] = 0x82;
     uint32_t size = 2;
     size += put_u16(at + size, SUBSCRIBE_ID);
-    size += put_u16(at + size, WIRE_TOPIC_BYTES);
-    size += wire_put_topic(at + size, topic);
+    size += put_text(at + size, filter);
     at[size++] = qos;
     at[1] = (uint8_t)(size - 2);
     return size;
+}
+
+uint32_t wire_put_subscribe(uint8_t *at, uint32_t topic, uint8_t qos)
+{
+    char filter[WIRE_TOPIC_BYTES + 1] = "";
+    wire_put_topic((uint8_t *)filter, topic);
+    return put_subscribe(at, filter, qos);
+}
+
+// Half of the filters begin with a wildcard, the other half end with one, which also stands for no level at
+// all. (Section 4.7.1.2.)
+uint32_t wire_put_subscribe_wildcard(uint8_t *at, uint32_t topic, uint8_t qos)
+{
+    char filter[WIRE_TOPIC_BYTES + 3] = "";
+    wire_put_topic((uint8_t *)filter, topic);
+    if (topic % 2 == 0) {
+        filter[4] = '+';
+        return put_subscribe(at, filter + 4, qos);
+    }
+    memcpy(filter + WIRE_TOPIC_BYTES, "/#", 2);
+    return put_subscribe(at, filter, qos);
+}
+
+uint32_t wire_put_subscribe_all(uint8_t *at, uint8_t qos)
+{
+    return put_subscribe(at, "bench/+", qos);
+}
+
+uint32_t wire_put_disconnect(uint8_t *at)
+{
+    at[0] = 0xe0;
+    at[1] = 0;
+    return 2;
 }
 
 uint32_t wire_put_ack(uint8_t *at, enum wire_type type, uint16_t packet_id)
@@ -117,6 +150,12 @@ int publish_form_init(struct publish_form *form, uint32_t payload, uint8_t qos)
     form->mask = load_u64(mask);
     form->start = load_u64(bytes) & form->mask;
     return 0;
+}
+
+void publish_form_set_retain(struct publish_form *form)
+{
+    form->bytes[0] |= HEADER_RETAIN;
+    form->start = load_u64(form->bytes) & form->mask;
 }
 
 void publish_form_finish(struct publish_form *form)

@@ -5,15 +5,15 @@
 // Every PUBLISH of a run has the same size and differs from the others in four places, so it is encoded once,
 // as a form:
 //
-//     header | remaining length | 0 12 b e n c h / 0 0 0 0 4 2 | packet id    | publisher | sequence |
-//     filling 1        1 to 4             topic, with its number        2, QoS 1 and 2  4           4 payload
-//     - 8
-//     '------------------------------ head, `head_size` bytes ------------------------------------'
+//     header | length | 0 12 b e n c h / 0 0 0 0 4 2 | packet id | publisher | sequence | sent_ns | filling
+//     1        1 to 4   topic, with its number         2           4           4          8
+//                                                      QoS 1, 2    '------- payload --------------->
+//     '------------------------ head, `head_size` bytes ----------------------------------------'
 //
-// The first eight bytes of the payload are the tag, from which a subscriber learns what was lost, repeated or
-// misrouted. A broker that delivers at the same QoS sends the same bytes on, but for DUP and the packet id,
-// so the splitter knows a PUBLISH by its first eight bytes and steps over it by its known size. It holds the
-// head of a cut packet, never a payload.
+// The first sixteen bytes of the payload are the tag, from which a subscriber learns what was lost, repeated
+// or misrouted, and how long it took. A broker that delivers at the same QoS sends the same bytes on, but for
+// DUP and the packet id, so the splitter knows a PUBLISH by its first eight bytes and steps over it by its
+// known size. It holds the head of a cut packet, never a payload.
 #ifndef BENCH_WIRE_H
 #define BENCH_WIRE_H
 
@@ -21,7 +21,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_TAG_BYTES   8u
+#define WIRE_TAG_BYTES   16u
 #define WIRE_TOPIC_BYTES 12u // "bench/" and six digits
 #define WIRE_HEAD_MAX    64u // a head of a PUBLISH, or a whole packet of any other type that a broker sends us
 #define WIRE_HELLO_MAX   128u // CONNECT or SUBSCRIBE
@@ -40,6 +40,7 @@ enum wire_type {
 struct wire_tag {
     uint32_t publisher;
     uint32_t sequence;
+    uint64_t sent_ns; // when it was sent or ought to have been, on the sender's monotonic clock
 };
 
 struct publish_form {
@@ -76,6 +77,9 @@ struct splitter {
 int publish_form_init(struct publish_form *form, uint32_t payload, uint8_t qos);
 void publish_form_finish(struct publish_form *form);
 
+// The messages have the RETAIN flag, as those have that a new subscriber gets. [MQTT-3.3.1-8]
+void publish_form_set_retain(struct publish_form *form);
+
 // Writes one PUBLISH of form->size bytes. `packet_id` is ignored at QoS 0. `topic` is from wire_put_topic.
 void publish_form_put(const struct publish_form *form, const uint8_t *topic, uint16_t packet_id,
                       struct wire_tag tag, uint8_t *at);
@@ -84,8 +88,14 @@ void publish_form_put(const struct publish_form *form, const uint8_t *topic, uin
 uint32_t wire_put_topic(uint8_t *at, uint32_t number); // WIRE_TOPIC_BYTES
 uint32_t wire_put_connect(uint8_t *at,
                           const char *client_id); // at most WIRE_HELLO_MAX; client_id up to 64 bytes
-uint32_t wire_put_subscribe(uint8_t *at, uint32_t topic, uint8_t qos); // at most WIRE_HELLO_MAX
 uint32_t wire_put_ack(uint8_t *at, enum wire_type type, uint16_t packet_id);
+uint32_t wire_put_disconnect(uint8_t *at);
+
+// At most WIRE_HELLO_MAX. The filter is a topic; one with a wildcard that matches this topic and no other; or
+// one that matches all topics.
+uint32_t wire_put_subscribe(uint8_t *at, uint32_t topic, uint8_t qos);
+uint32_t wire_put_subscribe_wildcard(uint8_t *at, uint32_t topic, uint8_t qos);
+uint32_t wire_put_subscribe_all(uint8_t *at, uint8_t qos);
 
 void splitter_init(struct splitter *splitter);
 

@@ -7,7 +7,7 @@
 static enum ledger_result deliver(struct ledger *ledger, uint32_t subscriber, uint32_t publisher,
                                   uint32_t sequence)
 {
-    return ledger_deliver(ledger, subscriber, (struct wire_tag){publisher, sequence});
+    return ledger_deliver(ledger, subscriber, (struct wire_tag){publisher, sequence, 0});
 }
 
 static void window_moves_with_the_slowest_subscriber(void)
@@ -37,8 +37,8 @@ static void gap_is_lost_and_the_past_is_repeated(void)
     CU_ASSERT_EQUAL(ledger_publish(&ledger, 0, 10), 0);
     CU_ASSERT_EQUAL(deliver(&ledger, 0, 0, 4), LEDGER_MOVED);
     CU_ASSERT_EQUAL(ledger.lost, 4);
-    CU_ASSERT_EQUAL(deliver(&ledger, 0, 0, 3), LEDGER_NOTED);
-    CU_ASSERT_EQUAL(deliver(&ledger, 0, 0, 4), LEDGER_NOTED);
+    CU_ASSERT_EQUAL(deliver(&ledger, 0, 0, 3), LEDGER_REFUSED);
+    CU_ASSERT_EQUAL(deliver(&ledger, 0, 0, 4), LEDGER_REFUSED);
     CU_ASSERT_EQUAL(ledger.repeated, 2);
     CU_ASSERT_EQUAL(ledger.delivered, 1);
     CU_ASSERT_EQUAL(ledger_outstanding(&ledger), 5);

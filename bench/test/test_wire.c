@@ -28,14 +28,14 @@ static void stream_put_publish(struct stream *stream, const struct publish_form 
 
 static void publish_has_the_bytes_of_the_standard(void)
 {
-    static const uint8_t expected[] = {0x32, 26,  0,   12,  'b', 'e', 'n', 'c', 'h',
+    static const uint8_t expected[] = {0x32, 36,  0,   12,  'b', 'e', 'n', 'c', 'h',
                                        '/',  '0', '0', '0', '0', '4', '2', 1,   2};
     uint8_t topic[WIRE_TOPIC_BYTES];
     uint8_t bytes[64];
-    struct wire_tag tag = {5, 6};
+    struct wire_tag tag = {5, 6, 7};
     struct publish_form form;
-    CU_ASSERT_EQUAL_FATAL(publish_form_init(&form, 10, 1), 0);
-    CU_ASSERT_EQUAL_FATAL(form.size, 28);
+    CU_ASSERT_EQUAL_FATAL(publish_form_init(&form, 20, 1), 0);
+    CU_ASSERT_EQUAL_FATAL(form.size, 38);
     wire_put_topic(topic, 42);
     publish_form_put(&form, topic, 0x0102, tag, bytes);
     CU_ASSERT_EQUAL(memcmp(bytes, expected, sizeof(expected)), 0);
@@ -53,6 +53,18 @@ static void hello_has_the_bytes_of_the_standard(void)
     CU_ASSERT_EQUAL(memcmp(bytes, connect, sizeof(connect)), 0);
     CU_ASSERT_EQUAL_FATAL(wire_put_subscribe(bytes, 7, 2), sizeof(subscribe));
     CU_ASSERT_EQUAL(memcmp(bytes, subscribe, sizeof(subscribe)), 0);
+}
+
+static void wildcards_match_their_topic(void)
+{
+    static const uint8_t even[] = {0x82, 13, 0, 1, 0, 8, '+', '/', '0', '0', '0', '0', '4', '2', 1};
+    static const uint8_t odd[] = {0x82, 19,  0,   1,   0,   14,  'b', 'e', 'n', 'c', 'h',
+                                  '/',  '0', '0', '0', '0', '4', '3', '/', '#', 1};
+    uint8_t bytes[WIRE_HELLO_MAX];
+    CU_ASSERT_EQUAL_FATAL(wire_put_subscribe_wildcard(bytes, 42, 1), sizeof(even));
+    CU_ASSERT_EQUAL(memcmp(bytes, even, sizeof(even)), 0);
+    CU_ASSERT_EQUAL_FATAL(wire_put_subscribe_wildcard(bytes, 43, 1), sizeof(odd));
+    CU_ASSERT_EQUAL(memcmp(bytes, odd, sizeof(odd)), 0);
 }
 
 // Feeds the stream in pieces of `piece` bytes and checks that the same packets come out.
@@ -90,9 +102,9 @@ static void stream_may_be_cut_anywhere(void)
     stream.length = 0;
     memcpy(stream_end(&stream), hello, sizeof(hello));
     stream.length += sizeof(hello);
-    stream_put_publish(&stream, &form, 302, (struct wire_tag){0, 1002});
+    stream_put_publish(&stream, &form, 302, (struct wire_tag){0, 1002, 0});
     stream.length += wire_put_ack(stream_end(&stream), WIRE_PUBREL, 303);
-    stream_put_publish(&stream, &form, 304, (struct wire_tag){0, 1004});
+    stream_put_publish(&stream, &form, 304, (struct wire_tag){0, 1004, 0});
     for (uint32_t piece = 1; piece <= stream.length; piece++)
         check_pieces(&stream, &form, piece);
     publish_form_finish(&form);
@@ -106,12 +118,30 @@ static void duplicate_flag_is_no_fault(void)
     struct wire_packet packet;
     CU_ASSERT_EQUAL_FATAL(publish_form_init(&form, 64, 1), 0);
     stream.length = 0;
-    stream_put_publish(&stream, &form, 9, (struct wire_tag){3, 4});
+    stream_put_publish(&stream, &form, 9, (struct wire_tag){3, 4, 0});
     stream.bytes[WIRE_HEAD_MAX] |= 0x08;
     splitter_init(&splitter);
     splitter_give(&splitter, stream.bytes + WIRE_HEAD_MAX, stream.length);
     CU_ASSERT_TRUE(splitter_next(&splitter, &form, &packet));
     CU_ASSERT_EQUAL(packet.tag.publisher, 3);
+    publish_form_finish(&form);
+}
+
+static void retained_is_known_by_its_flag(void)
+{
+    static struct stream stream;
+    struct publish_form form;
+    struct splitter splitter;
+    struct wire_packet packet;
+    CU_ASSERT_EQUAL_FATAL(publish_form_init(&form, 64, 1), 0);
+    publish_form_set_retain(&form);
+    stream.length = 0;
+    stream_put_publish(&stream, &form, 9, (struct wire_tag){3, 4, 0});
+    CU_ASSERT_EQUAL(stream.bytes[WIRE_HEAD_MAX], 0x33);
+    splitter_init(&splitter);
+    splitter_give(&splitter, stream.bytes + WIRE_HEAD_MAX, stream.length);
+    CU_ASSERT_TRUE(splitter_next(&splitter, &form, &packet));
+    CU_ASSERT_EQUAL(packet.tag.sequence, 4);
     publish_form_finish(&form);
 }
 
@@ -151,8 +181,10 @@ int main(void)
     CU_pSuite suite = CU_add_suite("bench/wire", NULL, NULL);
     CU_ADD_TEST(suite, publish_has_the_bytes_of_the_standard);
     CU_ADD_TEST(suite, hello_has_the_bytes_of_the_standard);
+    CU_ADD_TEST(suite, wildcards_match_their_topic);
     CU_ADD_TEST(suite, stream_may_be_cut_anywhere);
     CU_ADD_TEST(suite, duplicate_flag_is_no_fault);
+    CU_ADD_TEST(suite, retained_is_known_by_its_flag);
     CU_ADD_TEST(suite, foreign_bytes_fail);
     CU_basic_run_tests();
     unsigned failures = CU_get_number_of_failures();
