@@ -11,47 +11,31 @@ void metrics_add(struct metrics *metrics, const struct counters *counters)
 #undef COUNTER
 }
 
-typedef void (*sys_writer)(const struct metrics *metrics, char *payload);
+// A topic is written by a function, which is given where in the metrics its figure lies (if it is one
+// figure).
+typedef void (*sys_writer)(const struct metrics *metrics, size_t offset, char *payload);
 
-static void write_number(char *payload, uint64_t number)
+static void write_number(const struct metrics *metrics, size_t offset, char *payload)
 {
+    uint64_t number;
+    memcpy(&number, (const uint8_t *)metrics + offset, sizeof number);
     (void)snprintf(payload, SYS_PAYLOAD_MAX, "%" PRIu64, number); // twenty digits always fit
 }
 
-#define NUMBER(name, expression)                                                                             \
-    static void name(const struct metrics *metrics, char *payload)                                           \
-    {                                                                                                        \
-        write_number(payload, expression);                                                                   \
-    }
-
-NUMBER(write_bytes_received, metrics->bytes_received)
-NUMBER(write_bytes_sent, metrics->bytes_sent)
-NUMBER(write_packets_received, metrics->packets_received)
-NUMBER(write_packets_sent, metrics->packets_sent)
-NUMBER(write_publishes_received, metrics->publishes_received)
-NUMBER(write_publishes_sent, metrics->publishes_sent)
-NUMBER(write_publishes_dropped, metrics->publishes_dropped)
-NUMBER(write_clients_connected, metrics->clients_connected)
-// The shards were read one after the other, while they went on counting.
-NUMBER(write_clients_disconnected,
-       metrics->sessions > metrics->clients_connected ? metrics->sessions - metrics->clients_connected : 0)
-NUMBER(write_clients_maximum, metrics->clients_maximum)
-NUMBER(write_clients_total, metrics->sessions)
-NUMBER(write_inflight, metrics->messages_inflight)
-NUMBER(write_queued, metrics->messages_queued)
-NUMBER(write_retained, metrics->retained_messages)
-NUMBER(write_subscriptions, metrics->subscriptions)
-NUMBER(write_ring_enters, metrics->ring_enters)
-NUMBER(write_ring_submissions, metrics->ring_submissions)
-NUMBER(write_uptime, metrics->uptime_s)
-
-static void write_version(const struct metrics *metrics, char *payload)
+static void write_disconnected(const struct metrics *metrics, size_t offset, char *payload)
 {
-    (void)metrics;
+    // The shards were read one after the other, while they went on counting.
+    uint64_t connected = metrics->clients_connected;
+    uint64_t away = metrics->sessions > connected ? metrics->sessions - connected : 0;
+    (void)snprintf(payload, SYS_PAYLOAD_MAX, "%" PRIu64, away); // fits
+}
+
+static void write_version(const struct metrics *metrics, size_t offset, char *payload)
+{
     (void)snprintf(payload, SYS_PAYLOAD_MAX, "hbmqtt version %s", HBMQTT_VERSION); // fits by its definition
 }
 
-static void write_time(const struct metrics *metrics, char *payload)
+static void write_time(const struct metrics *metrics, size_t offset, char *payload)
 {
     time_t seconds = (time_t)metrics->wall_s;
     struct tm tm;
@@ -59,39 +43,43 @@ static void write_time(const struct metrics *metrics, char *payload)
                    gmtime_r(&seconds, &tm)); // twenty characters
 }
 
-static void write_uptime_formatted(const struct metrics *metrics, char *payload)
+static void write_uptime_formatted(const struct metrics *metrics, size_t offset, char *payload)
 {
     uint64_t s = metrics->uptime_s;
     (void)snprintf(payload, SYS_PAYLOAD_MAX, "%" PRIu64 " days, %02u:%02u:%02u", s / 86400,
                    (unsigned)(s / 3600 % 24), (unsigned)(s / 60 % 60), (unsigned)(s % 60)); // fits
 }
 
+#define NUMBER(member) write_number, offsetof(struct metrics, member)
+
 static const struct sys_topic {
     const char *topic;
     sys_writer write;
+    size_t offset;
 } sys_topics[] = {
-    {"$SYS/broker/version", write_version},
-    {"$SYS/broker/time", write_time},
-    {"$SYS/broker/uptime", write_uptime},
-    {"$SYS/broker/uptime/formated", write_uptime_formatted}, // the original's spelling, which dashboards know
-    {"$SYS/broker/uptime/formatted", write_uptime_formatted},
-    {"$SYS/broker/load/bytes/received", write_bytes_received},
-    {"$SYS/broker/load/bytes/sent", write_bytes_sent},
-    {"$SYS/broker/messages/received", write_packets_received},
-    {"$SYS/broker/messages/sent", write_packets_sent},
-    {"$SYS/broker/messages/publish/received", write_publishes_received},
-    {"$SYS/broker/messages/publish/sent", write_publishes_sent},
-    {"$SYS/broker/messages/publish/dropped", write_publishes_dropped},
-    {"$SYS/broker/messages/inflight", write_inflight},
-    {"$SYS/broker/messages/stored", write_queued},
-    {"$SYS/broker/messages/retained/count", write_retained},
-    {"$SYS/broker/messages/subscriptions/count", write_subscriptions},
-    {"$SYS/broker/clients/connected", write_clients_connected},
-    {"$SYS/broker/clients/disconnected", write_clients_disconnected},
-    {"$SYS/broker/clients/maximum", write_clients_maximum},
-    {"$SYS/broker/clients/total", write_clients_total},
-    {"$SYS/broker/ring/enters", write_ring_enters},
-    {"$SYS/broker/ring/submissions", write_ring_submissions},
+    {"$SYS/broker/version", write_version, 0},
+    {"$SYS/broker/time", write_time, 0},
+    {"$SYS/broker/uptime", NUMBER(uptime_s)},
+    // The original's spelling, which dashboards know, and the right one.
+    {"$SYS/broker/uptime/formated", write_uptime_formatted, 0},
+    {"$SYS/broker/uptime/formatted", write_uptime_formatted, 0},
+    {"$SYS/broker/load/bytes/received", NUMBER(bytes_received)},
+    {"$SYS/broker/load/bytes/sent", NUMBER(bytes_sent)},
+    {"$SYS/broker/messages/received", NUMBER(packets_received)},
+    {"$SYS/broker/messages/sent", NUMBER(packets_sent)},
+    {"$SYS/broker/messages/publish/received", NUMBER(publishes_received)},
+    {"$SYS/broker/messages/publish/sent", NUMBER(publishes_sent)},
+    {"$SYS/broker/messages/publish/dropped", NUMBER(publishes_dropped)},
+    {"$SYS/broker/messages/inflight", NUMBER(messages_inflight)},
+    {"$SYS/broker/messages/stored", NUMBER(messages_queued)},
+    {"$SYS/broker/messages/retained/count", NUMBER(retained_messages)},
+    {"$SYS/broker/messages/subscriptions/count", NUMBER(subscriptions)},
+    {"$SYS/broker/clients/connected", NUMBER(clients_connected)},
+    {"$SYS/broker/clients/disconnected", write_disconnected, 0},
+    {"$SYS/broker/clients/maximum", NUMBER(clients_maximum)},
+    {"$SYS/broker/clients/total", NUMBER(sessions)},
+    {"$SYS/broker/ring/enters", NUMBER(ring_enters)},
+    {"$SYS/broker/ring/submissions", NUMBER(ring_submissions)},
 };
 
 const char *metrics_sys_topic(const struct metrics *metrics, uint32_t *index, char *payload)
@@ -99,6 +87,6 @@ const char *metrics_sys_topic(const struct metrics *metrics, uint32_t *index, ch
     if (*index >= sizeof sys_topics / sizeof sys_topics[0])
         return NULL;
     const struct sys_topic *entry = &sys_topics[(*index)++];
-    entry->write(metrics, payload);
+    entry->write(metrics, entry->offset, payload);
     return entry->topic;
 }
