@@ -19,17 +19,17 @@ struct session;
 enum link_state { LINK_NEW, LINK_OPEN, LINK_CLOSED };
 
 struct link {
-    struct list dirty; // in turn->dirty while there is something to send or to tell
+    struct list dirty;     // in turn->dirty while there is something to send or to tell
+    uint8_t state;         // enum link_state
+    uint8_t version;       // enum mqtt_version; once open
+    bool authenticated;    // its CONNECT was judged already, on the shard that accepted the connection
+    uint32_t keepalive_ms; // 0 = none
     struct outbox outbox;
     struct session *session; // while open
     struct message *will;    // goes out when the link closes other than by DISCONNECT; counted
     struct inbox inbox;
-    uint64_t received_ns;  // when bytes came last, for the keep-alive
-    uint64_t dropped;      // messages that its ceilings cost this peer
-    uint32_t keepalive_ms; // 0 = none
-    uint8_t state;         // enum link_state
-    uint8_t version;       // enum mqtt_version; once open
-    bool authenticated;    // its CONNECT was judged already, on the shard that accepted the connection
+    uint64_t received_ns; // when bytes came last, for the keep-alive
+    uint64_t dropped;     // messages that its ceilings cost this peer
 };
 
 enum effect_kind {

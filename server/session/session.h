@@ -25,14 +25,16 @@ struct subscriber;
 struct replay;
 
 struct session {
-    struct hash_node by_client_id;
+    // What every delivery looks at, together.
     struct link *link;      // NULL while the client is absent
     struct replay *replays; // retained messages still to be sent, oldest subscription first
-    struct inflight outgoing;
     struct queue queue;
+
+    struct hash_node by_client_id;
+    struct inflight outgoing;
     struct packet_id_set *incoming; // QoS 2 received and not released; NULL when there is none
     struct subscriber
-        *subscriber;  // the router's; NULL before the first subscription. The shard's to make and destroy
+        *subscriber;  // the router's, the shard's to make and destroy; NULL before the first subscription
     uint64_t dropped; // messages refused by the ceilings while the client was absent
     bool clean;       // ends with its connection [MQTT-3.1.2-6]
     uint16_t client_id_length;
