@@ -98,6 +98,70 @@ static void a_publication_of_a_message_copies_nothing(void)
     message_unref(message);
 }
 
+static struct message *pooled_message(struct message_pools *pools, uint32_t size, bool retain)
+{
+    static uint8_t payload[10000];
+    const struct publication publication = {
+        .payload = {payload, size - (uint32_t)sizeof(struct message)}, .retain = retain, .pools = pools};
+    struct message *message = message_create(&publication);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(message);
+    return message;
+}
+
+static uint32_t idle(const struct message_pools *pools)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < MESSAGE_POOLS; i++)
+        count += pools->by_size[i].idle_count;
+    return count;
+}
+
+static void a_message_comes_from_the_pool_of_its_size(void)
+{
+    struct message_pools pools;
+    message_pools_init(&pools);
+    for (uint32_t i = 0; i < MESSAGE_POOLS; i++) {
+        uint32_t block = MESSAGE_POOL_FIRST << i; // with the message itself
+        struct message *message = pooled_message(&pools, block, false);
+        CU_ASSERT_PTR_EQUAL(message->segment.pool, &pools.by_size[i]);
+        message_unref(message);
+        CU_ASSERT_EQUAL(pools.by_size[i].idle_count, 1);
+        uint64_t before = heap_allocations();
+        CU_ASSERT_PTR_EQUAL(pooled_message(&pools, block / 2 + 1, false), message);
+        CU_ASSERT_EQUAL(heap_allocations(), before);
+        message_unref(message);
+    }
+    CU_ASSERT_EQUAL(idle(&pools), MESSAGE_POOLS);
+    message_pools_finish(&pools);
+}
+
+static void a_message_above_all_pools_or_retained_comes_from_the_heap(void)
+{
+    uint64_t blocks = heap_blocks();
+    struct message_pools pools;
+    message_pools_init(&pools);
+    struct message *large = pooled_message(&pools, (MESSAGE_POOL_FIRST << (MESSAGE_POOLS - 1)) + 1, false);
+    struct message *retained = pooled_message(&pools, MESSAGE_POOL_FIRST, true);
+    CU_ASSERT_PTR_NULL(large->segment.pool);
+    CU_ASSERT_PTR_NULL(retained->segment.pool);
+    message_unref(large);
+    message_unref(retained);
+    CU_ASSERT_EQUAL(idle(&pools), 0);
+    CU_ASSERT_EQUAL(heap_blocks(), blocks);
+    message_pools_finish(&pools);
+}
+
+static void without_memory_a_pool_has_no_message_either(void)
+{
+    struct message_pools pools;
+    message_pools_init(&pools);
+    struct publication publication = {.topic = bytes_of("a"), .pools = &pools};
+    heap_fail_after(0);
+    CU_ASSERT_PTR_NULL(message_create(&publication));
+    CU_ASSERT_TRUE(heap_recover());
+    message_pools_finish(&pools);
+}
+
 static void without_memory_there_is_no_message_and_a_later_try_succeeds(void)
 {
     struct publication publication = {.topic = bytes_of("a"), .payload = bytes_of("hi")};
@@ -116,6 +180,10 @@ int main(void)
         {"the last reference frees a message", the_last_reference_frees_a_message},
         {"a publication is copied once, whoever keeps it", a_publication_is_copied_once_whoever_keeps_it},
         {"a publication of a message copies nothing", a_publication_of_a_message_copies_nothing},
+        {"a message comes from the pool of its size", a_message_comes_from_the_pool_of_its_size},
+        {"a message above all pools, or retained, comes from the heap",
+         a_message_above_all_pools_or_retained_comes_from_the_heap},
+        {"without memory a pool has no message either", without_memory_a_pool_has_no_message_either},
         {"without memory there is no message, and a later try succeeds",
          without_memory_there_is_no_message_and_a_later_try_succeeds},
     };

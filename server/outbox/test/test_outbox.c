@@ -77,6 +77,17 @@ static void private_packets_keep_their_place_between_shared_ones(void)
     rig_close(&rig);
 }
 
+static void an_acknowledgement_is_its_four_bytes(void)
+{
+    rig_open(&rig);
+    outbox_put_ack(&rig.outbox, PACKET_PUBACK, 1);
+    outbox_put_ack(&rig.outbox, PACKET_PUBREC, 0x1234);
+    outbox_put_ack(&rig.outbox, PACKET_PUBREL, 0xffff);
+    outbox_put_ack(&rig.outbox, PACKET_PUBCOMP, 0x100);
+    rig_expect(&rig, "40 02 0001 50 02 1234 62 02 ffff 70 02 0100");
+    rig_close(&rig);
+}
+
 static void equal_offsets_in_two_segments_are_no_continuation(void)
 {
     rig_open(&rig);
@@ -402,20 +413,30 @@ static void detaching_leaves_private_packets_where_they_are(void)
     rig_close(&rig);
 }
 
+// Those of the heap and those of a pool.
 static void detaching_leaves_the_payloads_of_messages(void)
 {
     rig_open(&rig);
+    struct message_pools pools;
+    message_pools_init(&pools);
+    struct publication publication = {.topic = bytes_of("a"), .payload = payload_of(2000), .pools = &pools};
+    struct message *pooled = message_create(&publication);
     struct message *message = rig_message("a", payload_of(5000));
     rig_publish(&rig, "1");
     rig_put_publish(&rig, message, 1);
+    rig_put_publish(&rig, pooled, 2);
     rig_publish(&rig, "2");
     outbox_detach(&rig.outbox);
     CU_ASSERT_EQUAL(rig.wirelog.current->references, 1);
     CU_ASSERT_EQUAL(message->segment.references, 2);
+    CU_ASSERT_EQUAL(pooled->segment.references, 2);
     struct bytes stream = rig_drain(&rig);
-    CU_ASSERT_EQUAL_FATAL(stream.length, 6 + 5008 + 6);
+    CU_ASSERT_EQUAL_FATAL(stream.length, 6 + 5008 + 2008 + 6);
     CU_ASSERT_EQUAL(memcmp(stream.data + 6 + 8, payload, 5000), 0);
+    CU_ASSERT_EQUAL(memcmp(stream.data + 6 + 5008 + 8, payload, 2000), 0);
     message_unref(message);
+    message_unref(pooled);
+    message_pools_finish(&pools);
     rig_close(&rig);
 }
 
@@ -602,6 +623,7 @@ int main(void)
         {"two outboxes share the bytes", two_outboxes_share_the_bytes},
         {"private packets keep their place between shared ones",
          private_packets_keep_their_place_between_shared_ones},
+        {"an acknowledgement is its four bytes", an_acknowledgement_is_its_four_bytes},
         {"equal offsets in two segments are no continuation",
          equal_offsets_in_two_segments_are_no_continuation},
         {"an empty outbox gathers nothing", an_empty_outbox_gathers_nothing},

@@ -90,6 +90,25 @@ static void each_variant_is_encoded_once(void)
     rig_close(&rig);
 }
 
+// A packet that came in the form in which it leaves. It is told from its encoding by the payload.
+static void a_packet_that_is_plain_leaves_as_it_came(void)
+{
+    rig_open(&rig);
+    struct publication publication = greeting();
+    publication.packet = hex_bytes("30 05 0001 'a' 'HI'");
+    struct span span = wirelog_publish(&rig.wirelog, &publication, WIRE_3);
+    CU_ASSERT_TRUE(bytes_equal(span_bytes(span), hex_bytes("30 05 0001 'a' 'HI'")));
+    struct span again = wirelog_publish(&rig.wirelog, &publication, WIRE_3);
+    CU_ASSERT_EQUAL(again.offset, span.offset);
+    CU_ASSERT_EQUAL(rig.wirelog.current->used, 7);
+    CU_ASSERT_TRUE(encodes(&publication, WIRE_3_RETAIN, "31 05 0001 'a' 'hi'")); // the others are encoded
+    CU_ASSERT_TRUE(encodes(&publication, WIRE_3_QOS_1, "32 07 0001 'a' 0000 'hi'"));
+    CU_ASSERT_TRUE(encodes(&publication, WIRE_5, "30 06 0001 'a' 00 'hi'"));
+    publication_finish(&publication);
+    CU_ASSERT_EQUAL(rig.wirelog.current->references, 1);
+    rig_close(&rig);
+}
+
 static void a_publication_follows_the_one_before(void)
 {
     rig_open(&rig);
@@ -225,6 +244,7 @@ int main(void)
         {"the log tells where the identifier lies", the_log_tells_where_the_identifier_lies},
         {"only 5.0 has the properties", only_5_0_has_the_properties},
         {"each variant is encoded once", each_variant_is_encoded_once},
+        {"a packet that is plain leaves as it came", a_packet_that_is_plain_leaves_as_it_came},
         {"a publication follows the one before", a_publication_follows_the_one_before},
         {"a packet may fill a segment to its end", a_packet_may_fill_a_segment_to_its_end},
         {"a packet that does not fit begins the next segment",

@@ -9,8 +9,7 @@
 
 #include <stdlib.h>
 
-#define LOG_BYTES    8192u // small, so that segments and chunks change hands often
-#define CHUNK_BYTES  512u  // which the largest packet that is copied fills
+#define CHUNK_BYTES  512u // the largest packet that is copied fills one
 #define OUTPUT_BYTES (1u << 20)
 #define PACKET_MAX   65536u
 
@@ -22,6 +21,7 @@ static struct shard {
     struct counters counters;
     struct segment_pool log_segments;
     struct segment_pool chunks;
+    struct message_pools messages;
     struct wirelog wirelog;
     struct turn turn;
     bool moves; // a client is handed over to another shard after its CONNECT
@@ -135,8 +135,7 @@ static void move(const struct frame *frame)
     uint8_t *moving = malloc(frame->size + left);
     expect(moving != NULL);
     struct writer writer = writer_of(moving, frame->size + left);
-    writer_put_bytes(&writer,
-                     (struct bytes){frame->body.data + frame->body.length - frame->size, frame->size});
+    writer_put_bytes(&writer, frame_packet(frame));
     inbox_copy_left(&client.inbox, &writer);
     expect(!writer.overflow && writer.at == writer.end);
     close_link();
@@ -186,13 +185,16 @@ static void deliver(struct publication publication, struct subscription_options 
 }
 
 // Routes what the client publishes to itself.
-static void deliver_back(const struct packet_publish *publish)
+static void deliver_back(const struct frame *frame, const struct packet_publish *publish)
 {
+    bool plain = frame->header == PACKET_PUBLISH << 4;
     deliver((struct publication){.topic = publish->topic,
                                  .payload = publish->payload,
+                                 .packet = plain ? frame_packet(frame) : (struct bytes){0},
                                  .qos = publish->qos,
                                  .retain = publish->retain,
-                                 .audience = publish->retain ? 1 : 100},
+                                 .audience = publish->retain ? 1 : 100,
+                                 .pools = &shard.messages},
             (struct subscription_options){.qos = 2});
 }
 
@@ -210,7 +212,7 @@ static bool carry_out(const struct frame *frame, const struct effect *effect)
         open_session(&effect->packet.connect);
         break;
     case EFFECT_PUBLISH:
-        deliver_back(&effect->packet.publish);
+        deliver_back(frame, &effect->packet.publish);
         break;
     case EFFECT_ACKNOWLEDGE:
         break;
@@ -226,8 +228,8 @@ static bool carry_out(const struct frame *frame, const struct effect *effect)
         return false;
     }
     if (effect->acknowledge != 0)
-        link_put(&client, &shard.turn,
-                 &(struct packet){.type = effect->acknowledge, .ack = {.packet_id = effect->packet_id}});
+        link_put_ack(&client, &shard.turn, effect->acknowledge,
+                     (struct packet_ack){.packet_id = effect->packet_id});
     return true;
 }
 
@@ -278,7 +280,8 @@ static void deliver_something(uint8_t how)
     deliver((struct publication){.topic = bytes_of("some/topic"),
                                  .payload = {payload, lengths[how]},
                                  .qos = how % 3,
-                                 .audience = how * 2},
+                                 .audience = how * 2,
+                                 .pools = &shard.messages},
             (struct subscription_options){.qos = 2});
 }
 
@@ -351,8 +354,9 @@ static void open_shard(uint8_t choice)
     shard.limits.queued_messages_max = 50;
     shard.limits.topic_levels_max = 8;
     shard.moves = (choice & 0x80) != 0;
-    segment_pool_init(&shard.log_segments, LOG_BYTES, 1);
+    segment_pool_init(&shard.log_segments, SEGMENT_LOG_BYTES, 1);
     segment_pool_init(&shard.chunks, CHUNK_BYTES, 1);
+    message_pools_init(&shard.messages);
     wirelog_init(&shard.wirelog, &shard.log_segments);
     shard.turn.limits = &shard.limits;
     shard.turn.wirelog = &shard.wirelog;
@@ -372,6 +376,7 @@ static void close_shard(void)
     wirelog_finish(&shard.wirelog);
     segment_pool_finish(&shard.log_segments);
     segment_pool_finish(&shard.chunks);
+    message_pools_finish(&shard.messages);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,6 +9,7 @@ void rig_open(void)
     rig.blocks = heap_blocks();
     segment_pool_init(&rig.log_segments, SEGMENT_LOG_BYTES, 2);
     segment_pool_init(&rig.chunks, SEGMENT_CHUNK_BYTES, 8);
+    message_pools_init(&rig.messages);
     wirelog_init(&rig.wirelog, &rig.log_segments);
     rig.turn.now_ns = RIG_START_NS;
     rig.turn.limits = &rig.limits;
@@ -25,6 +26,7 @@ void rig_close(void)
     wirelog_finish(&rig.wirelog);
     segment_pool_finish(&rig.log_segments);
     segment_pool_finish(&rig.chunks);
+    message_pools_finish(&rig.messages);
     CU_ASSERT_EQUAL(heap_blocks(), rig.blocks);
 }
 
@@ -71,8 +73,8 @@ static void client_carry_out(struct client *client)
         client_attach(client);
     client->routed += effect->kind == EFFECT_PUBLISH;
     if ((effect->kind == EFFECT_PUBLISH || effect->kind == EFFECT_ACKNOWLEDGE) && effect->acknowledge != 0)
-        link_put(&client->link, &rig.turn,
-                 &(struct packet){.type = effect->acknowledge, .ack = {.packet_id = effect->packet_id}});
+        link_put_ack(&client->link, &rig.turn, effect->acknowledge,
+                     (struct packet_ack){.packet_id = effect->packet_id});
 }
 
 void client_sends_bytes(struct client *client, struct bytes bytes)
@@ -144,6 +146,7 @@ void client_connects(struct client *client, bool clean)
 
 static void client_is_sent_one(struct client *client, struct publication publication, uint8_t granted)
 {
+    publication.pools = &rig.messages;
     session_deliver(client->session, &rig.turn, &publication, (struct subscription_options){.qos = granted},
                     0);
     publication_finish(&publication);

@@ -21,6 +21,7 @@ struct rig {
     struct counters counters;
     struct segment_pool log_segments;
     struct segment_pool chunks;
+    struct message_pools messages;
     struct wirelog wirelog;
     struct turn turn;
     uint64_t blocks; // on the heap before it was opened

@@ -73,9 +73,10 @@ static void the_message_goes_with_pubrec(void)
 {
     open_connected();
     client_is_sent(&client, "a", "hi", 2, 2);
-    uint64_t blocks = heap_blocks();
+    const struct segment_pool *pool = &rig.messages.by_size[0];
+    CU_ASSERT_EQUAL(pool->idle_count, 0);
     client_sends(&client, "50 02 0001");
-    CU_ASSERT_EQUAL(heap_blocks(), blocks - 1);
+    CU_ASSERT_EQUAL(pool->idle_count, 1);
     (void)client_reads(&client);
     client_sends(&client, "70 02 0001");
     end_connected();

@@ -198,6 +198,7 @@ static void deliver(void)
         .payload = {payload, (uint32_t)sizeof number + (below(8) == 0 ? below(2900) : below(30))},
         .qos = qos,
         .audience = below(2) == 0 ? 1 : RIG_MANY,
+        .pools = below(2) == 0 ? NULL : &rig.messages,
     };
     session_deliver(client.session, &rig.turn, &publication, (struct subscription_options){.qos = 2}, 0);
     publication_finish(&publication);
