@@ -61,7 +61,7 @@ static void many_sessions_are_found_and_taken_out_one_by_one(void)
 {
     rig_open();
     session_registry_init(&registry, 7);
-    char client_id[16];
+    char client_id[32];
     for (int i = 0; i < 1000; i++) {
         (void)snprintf(client_id, sizeof client_id, "client-%d", i);
         struct session *session = add(client_id);
