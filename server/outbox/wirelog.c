@@ -77,16 +77,15 @@ static struct span wirelog_copy(struct wirelog *log, struct bytes packet)
     return span;
 }
 
-struct span wirelog_publish(struct wirelog *log, struct publication *publication, enum wire_variant variant)
+struct span wirelog_add(struct wirelog *log, struct publication *publication, enum wire_variant variant)
 {
-    struct span *span = &publication->wire[variant];
-    if (publication->encoded >> variant & 1)
-        return *span;
-    *span = variant == WIRE_3 && publication->packet.length > 0 ? wirelog_copy(log, publication->packet)
-                                                                : wirelog_encode(log, publication, variant);
-    if (span->segment != NULL) {
-        span->segment->used += span->length;
-        publication->encoded |= (uint8_t)(1u << variant);
-    }
-    return *span;
+    struct span span = variant == WIRE_3 && publication->packet.length > 0
+                           ? wirelog_copy(log, publication->packet)
+                           : wirelog_encode(log, publication, variant);
+    if (span.segment == NULL)
+        return span;
+    span.segment->used += span.length;
+    publication->wire[variant] = span;
+    publication->encoded |= (uint8_t)(1u << variant);
+    return span;
 }

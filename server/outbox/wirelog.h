@@ -15,9 +15,17 @@ struct wirelog {
 void wirelog_init(struct wirelog *log, struct segment_pool *pool);
 void wirelog_finish(struct wirelog *log);
 
-// The PUBLISH of `publication` in the form `variant`: encoded at the end of the log when first asked
-// for, and remembered in the publication, which refers to the span's segment until it is finished. Returns a
-// span without segment if there is no memory.
-struct span wirelog_publish(struct wirelog *log, struct publication *publication, enum wire_variant variant);
+// Adds a form that is not encoded yet, at the end of the log.
+struct span wirelog_add(struct wirelog *log, struct publication *publication, enum wire_variant variant);
+
+// The PUBLISH of `publication` in the form `variant`: encoded when first asked for, and remembered in the
+// publication, which refers to the span's segment until it is finished. Returns a span without segment if
+// there is no memory.
+static inline struct span wirelog_publish(struct wirelog *log, struct publication *publication,
+                                          enum wire_variant variant)
+{
+    return publication->encoded >> variant & 1 ? publication->wire[variant]
+                                               : wirelog_add(log, publication, variant);
+}
 
 #endif
