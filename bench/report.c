@@ -100,6 +100,8 @@ static void add_memory(struct figures *figures, const struct result *result)
 static void add_latency(struct figures *figures, const struct result *result)
 {
     const struct histogram *latency = result->latency;
+    if (result->options->rate > 0)
+        add(figures, "behind", "due and not sent at the end", (double)result->behind, 0);
     if (latency->count == 0)
         return;
     add(figures, "latency_p50_us", "latency, microseconds: median",
@@ -109,8 +111,6 @@ static void add_latency(struct figures *figures, const struct result *result)
     add(figures, "latency_p999_us", "  of 99.9 % at most",
         (double)histogram_percentile(latency, 0.999) / NS_PER_US, 1);
     add(figures, "latency_max_us", "  of all", (double)latency->max_ns / NS_PER_US, 1);
-    if (result->options->rate > 0)
-        add(figures, "behind", "due and not sent at the end", (double)result->behind, 0);
 }
 
 // What the broker asks of the kernel.
