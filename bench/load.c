@@ -8,6 +8,7 @@
 // leave on a timetable, as they do where brokers are used, and latencies are counted from it. One thread; its
 // own CPU time is reported beside the broker's, because a load generator that is the bottleneck measures
 // itself.
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -52,6 +53,7 @@ static uint64_t run_delivered(const struct run *run)
 {
     if (run->crowd != NULL)
         return run->crowd->team.ledger.delivered;
+    assert(run->visitors != NULL);
     return run->options->shape == SHAPE_CONNECT ? run->visitors->visits : run->visitors->delivered;
 }
 
