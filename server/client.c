@@ -96,6 +96,7 @@ void client_free(struct shard *shard, struct client *client)
     list_remove(&client->place);
     list_remove(&client->sending);
     list_remove(&client->paused);
+    subscribe_drop_replays(client);
     link_finish(&client->link);
     if (client->moving != NULL)
         segment_unref(client->moving);
@@ -215,6 +216,7 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
     client->told_dropped = 1;
     list_init(&client->sending);
     list_init(&client->paused);
+    list_init(&client->replay_requests);
     list_append(&shard->serving, &client->place);
     client->id = slot_take(shard, client);
     timer_arm(&shard->timers, &client->timer,
@@ -246,6 +248,11 @@ void client_accepted(struct shard *shard, struct listener *listener, int fd)
     client_create(shard, &(struct client_arrival){.fd = fd, .listener = listener});
 }
 
+static bool client_listens(const struct client *client)
+{
+    return !client->deaf && list_empty(&client->paused);
+}
+
 static void client_receive_ended(struct shard *shard, struct client *client, int result)
 {
     switch ((enum client_state)client->state) {
@@ -256,7 +263,7 @@ static void client_receive_ended(struct shard *shard, struct client *client, int
     case CLIENT_SERVING:
         if (result != -ECANCELED)
             client_close(shard, client, REASON_UNSPECIFIED_ERROR);
-        else if (list_empty(&client->paused) && shard->phase == SHARD_SERVING)
+        else if (client_listens(client) && shard->phase == SHARD_SERVING)
             connection_receive(&client->connection,
                                shard->ring); // its pause ended before the cancellation did
         break;
@@ -270,6 +277,20 @@ static void client_receive_ended(struct shard *shard, struct client *client, int
     }
 }
 
+// Two reasons not to read from a client for a while: another shard does not keep up with our mail, or the
+// client does not take the answers to what it sends.
+static void client_hold_back(struct shard *shard, struct client *client)
+{
+    if (client->state != CLIENT_SERVING)
+        return;
+    if (shard->congested && list_empty(&client->paused))
+        list_append(&shard->paused, &client->paused);
+    if (client->link.outbox.bytes > client->link.outbox.bytes_max)
+        client->deaf = true;
+    if (!client_listens(client))
+        connection_pause(&client->connection, shard->ring);
+}
+
 void client_received(struct shard *shard, const struct ring_event *event)
 {
     struct client *client = container_of(event->operation, struct client, connection.receive);
@@ -280,25 +301,26 @@ void client_received(struct shard *shard, const struct ring_event *event)
             client_feed(shard, client, received);
         else if (client->state == CLIENT_MOVING)
             attach_move_more(shard, client, received);
-        if (shard->congested && client->state == CLIENT_SERVING && list_empty(&client->paused)) {
-            list_append(&shard->paused, &client->paused);
-            connection_pause(&client->connection, shard->ring);
-        }
+        client_hold_back(shard, client);
     }
     if (event->final)
         client_receive_ended(shard, client, event->result);
 }
 
+// If its receive has not come back yet, that is what starts it again.
+void client_listen_again(struct shard *shard, struct client *client)
+{
+    if (client->state == CLIENT_SERVING && shard->phase == SHARD_SERVING && client_listens(client) &&
+        client->connection.receive.kind == RING_IDLE)
+        connection_receive(&client->connection, shard->ring);
+}
+
 void client_resume_paused(struct shard *shard)
 {
     struct list *node;
-    while ((node = list_take_first(&shard->paused)) != NULL) {
-        struct client *client = container_of(node, struct client, paused);
-        if (client->state == CLIENT_SERVING && client->connection.receive.kind == RING_IDLE)
-            connection_receive(&client->connection, shard->ring);
-    }
+    while ((node = list_take_first(&shard->paused)) != NULL)
+        client_listen_again(shard, container_of(node, struct client, paused));
 }
-
 // Closing.
 
 static void client_tell_closed(const struct client *client, uint8_t reason)
@@ -325,6 +347,7 @@ static void client_leave_session(struct shard *shard, struct link *link)
         return;
     counter_subtract(&shard->counters.clients_connected, 1);
     session_detach(session);
+    session->replays_to_come = false;
     if (session->clean)
         attach_end_session(shard, session);
 }

@@ -31,6 +31,9 @@ struct client {
     uint64_t send_since_ns; // when the send that is with the kernel began, or stalled last
     uint64_t told_dropped;  // of link.dropped, the next number that is told
     struct listener *listener;
+    struct list replay_requests; // subscriptions whose retained messages are still to be looked up
+    uint32_t replay_request_count;
+    bool deaf; // has more to send than its outbox may hold, and is not read from until that has gone
     struct segment *moving; // what the next shard is to read: CONNECT and what came behind it
     uint8_t state;          // enum client_state
 };
@@ -62,6 +65,9 @@ void client_close_all(struct shard *shard);
 
 // Stops reading from all of them, and hands over no more.
 void client_quiet_all(struct shard *shard);
+
+// Reads from a client again, unless something else still speaks against it.
+void client_listen_again(struct shard *shard, struct client *client);
 
 // Starts to read again from clients that were paused.
 void client_resume_paused(struct shard *shard);

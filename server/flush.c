@@ -4,6 +4,7 @@
 #include <inttypes.h>
 
 #include "server/client.h"
+#include "server/subscribe.h"
 
 static void flush_send(struct shard *shard, struct client *client)
 {
@@ -80,6 +81,13 @@ void flush_sent(struct shard *shard, const struct ring_event *event)
     counter_add(&shard->counters.bytes_sent, (uint64_t)event->result);
     if (link->session != NULL && session_waiting(link->session))
         session_pump(link->session, &shard->turn);
+    if (link->session != NULL && !list_empty(&client->replay_requests))
+        subscribe_replay_next(shard, client);
+    if (client->deaf) {
+        link->received_ns = shard->turn.now_ns; // it takes what we send: it is alive
+        client->deaf = link->outbox.bytes > link->outbox.bytes_max;
+        client_listen_again(shard, client);
+    }
     if (!outbox_empty(&link->outbox) || client->state == CLIENT_FLUSHING)
         link_touch(link, &shard->turn);
 }

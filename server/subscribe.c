@@ -73,22 +73,96 @@ static struct pending_subscription *pending_create(const struct client *client,
     return pending;
 }
 
+// A subscription whose retained messages are still to be looked up: one after the other, so that a client
+// that does not read holds the list of one of them, and of the others the filter.
+struct replay_request {
+    struct list place; // in client->replay_requests
+    struct subscription_options options;
+    uint64_t since_ns; // what came later has been delivered as it came
+    uint32_t filter_length;
+    uint8_t filter[];
+};
+
+static void replay_request_add(struct shard *shard, struct client *client, struct bytes filter,
+                               struct subscription_options options)
+{
+    if (client->replay_request_count >= shard->turn.limits->session_subscriptions_max) {
+        counter_add(&shard->counters.publishes_dropped, 1);
+        log_peer("a client subscribes faster than it reads: it is not sent the retained messages of a "
+                 "subscription "
+                 "(limit session_subscriptions_max)");
+        return;
+    }
+    struct replay_request *request = memory_require(sizeof *request + filter.length);
+    request->options = options;
+    request->since_ns = shard->stamp_ns > shard->turn.now_ns ? shard->stamp_ns : shard->turn.now_ns;
+    request->filter_length = filter.length;
+    memcpy(request->filter, filter.data, filter.length);
+    list_append(&client->replay_requests, &request->place);
+    client->replay_request_count++;
+}
+
+static void replay_request_free(struct client *client, struct replay_request *request)
+{
+    list_remove(&request->place);
+    client->replay_request_count--;
+    free(request);
+}
+
+void subscribe_drop_replays(struct client *client)
+{
+    struct list *node;
+    while ((node = list_first(&client->replay_requests)) != NULL)
+        replay_request_free(client, container_of(node, struct replay_request, place));
+}
+
+// What is retained for the request, without what the subscription has had already.
+static struct retained_batch replay_request_collect(struct shard *shard, const struct replay_request *request)
+{
+    struct retained_batch batch = {.options = request->options};
+    struct bytes filter = {request->filter, request->filter_length};
+    uint32_t count = router_retained_collect(shard->router, filter, &batch.messages);
+    for (uint32_t i = 0; i < count; i++)
+        if (batch.messages[i]->stamp_ns <= request->since_ns)
+            batch.messages[batch.count++] = batch.messages[i];
+        else
+            message_unref(batch.messages[i]);
+    return batch;
+}
+
+void subscribe_replay_next(struct shard *shard, struct client *client)
+{
+    struct session *session = client->link.session;
+    struct list *node;
+    while (session->replays == NULL && (node = list_first(&client->replay_requests)) != NULL) {
+        struct replay_request *request = container_of(node, struct replay_request, place);
+        struct retained_batch batch = replay_request_collect(shard, request);
+        replay_request_free(client, request);
+        session->replays_to_come = !list_empty(&client->replay_requests);
+        if (batch.count > 0)
+            session_take_replay(session, &shard->turn, batch);
+        else
+            free(batch.messages);
+    }
+    if (!session->replays_to_come)
+        session_pump(session, &shard->turn); // what waited behind the replays
+}
+
 // A new subscription gets what is retained, on this connection only and marked as such. [MQTT-3.3.1-6,
 // MQTT-3.3.1-8]
-static void subscribe_replay(struct shard *shard, struct session *session,
+static void subscribe_replay(struct shard *shard, struct client *client,
                              const struct pending_subscription *pending)
 {
+    if (router_retained_count(shard->router) == 0)
+        return;
     struct bytes entries = pending_entries(pending);
     struct bytes filter;
     struct subscription_options options;
-    for (uint32_t i = 0; subscribe_next(&entries, &filter, &options); i++) {
-        if (pending->bytes[i] == SUBACK_FAILURE)
-            continue;
-        struct retained_batch batch = {.options = options};
-        batch.count = router_retained_collect(shard->router, filter, &batch.messages);
-        if (batch.count > 0)
-            session_take_replay(session, &shard->turn, batch);
-    }
+    for (uint32_t i = 0; subscribe_next(&entries, &filter, &options); i++)
+        if (pending->bytes[i] != SUBACK_FAILURE)
+            replay_request_add(shard, client, filter, options);
+    client->link.session->replays_to_come = !list_empty(&client->replay_requests);
+    subscribe_replay_next(shard, client);
 }
 
 static void subscribe_end(struct shard *shard, struct pending_subscription *pending)
@@ -98,7 +172,7 @@ static void subscribe_end(struct shard *shard, struct pending_subscription *pend
         struct packet suback = {.type = PACKET_SUBACK,
                                 .suback = {.packet_id = pending->packet_id, .codes = pending_codes(pending)}};
         link_put(&client->link, &shard->turn, &suback);
-        subscribe_replay(shard, client->link.session, pending);
+        subscribe_replay(shard, client, pending);
     }
     free(pending);
 }

@@ -16,6 +16,11 @@ void subscribe_begin(struct shard *shard, struct client *client, const struct pa
 // Another shard has noted everything up to the subscription `token`.
 void subscribe_noted(struct shard *shard, uint64_t token);
 
+// Goes on with the retained messages that subscriptions of this client wait for, as far as it takes them.
+void subscribe_replay_next(struct shard *shard, struct client *client);
+// Gives them up: the connection ends.
+void subscribe_drop_replays(struct client *client);
+
 void unsubscribe(struct shard *shard, struct client *client, const struct packet_subscribe *unsubscribe);
 
 // Removes all subscriptions of a session that ends.

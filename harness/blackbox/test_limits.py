@@ -2,6 +2,7 @@
 """Ceilings: what happens at each, that it happens to the one who is there, and that others do not notice."""
 
 import resource
+import select
 
 import packet as mqtt
 import pytest
@@ -387,20 +388,56 @@ def test_broker_holds_no_more_than_the_ceilings_for_a_slow_client(client, make_b
         assert grown < 24 << 20, f"{grown} bytes more"
 
 
-@ours
-def test_slow_reader_of_its_own_answers(client, broker):
-    """A client that asks and never reads the answers is bounded too; whatever is done about it, others are served."""
-    deaf, other = client("deaf", receive_buffer=4096), client("other")
-    deaf.socket.setblocking(False)
-    data = mqtt.pingreq() * 50_000
-    for _ in range(200):
+def send_until_stuck(peer, packets, bytes_max):
+    """Sends without reading until the broker takes no more. Returns how many bytes it took; stops at `bytes_max`."""
+    taken = 0
+    while taken < bytes_max and select.select([], [peer.socket], [], 1)[1]:
         try:
-            deaf.socket.send(data)
-        except (BlockingIOError, ConnectionError):
-            break
+            taken += peer.socket.send(packets[: bytes_max - taken])
+        except BlockingIOError:
+            continue
+    return taken
+
+
+@ours
+def test_client_that_does_not_read_its_answers_is_not_read_from(client, make_broker):
+    """At the ceiling of its outbox the broker stops reading from it: it holds no more than that, and goes on when it is taken."""
+    broker = limited(make_broker, outbox_bytes_max=65_536)
+    deaf, other = client("deaf", at=broker, receive_buffer=4096), client("other", at=broker)
+    before = broker.rss_bytes()
+    taken = send_until_stuck(deaf, mqtt.pingreq() * 8192, 64 << 20)
+    assert taken < 64 << 20, "all of it was taken"
     other.ping()
-    assert broker.rss_bytes() < 512 << 20
-    deaf.reset()
+    if not broker.is_sanitized():
+        grown = broker.rss_bytes() - before
+        assert grown < 16 << 20, f"{grown} bytes more"
+    if taken % 2:
+        deaf.send(mqtt.pingreq()[1:])
+    answers = (taken + 1) // 2
+    assert deaf.read_bytes(2 * answers, 30) == mqtt.pingresp() * answers
+    deaf.ping()
+
+
+@ours
+def test_client_that_subscribes_and_does_not_read_holds_little(client, make_broker):
+    """Each subscription is owed everything retained; the broker keeps the list of one of them, and all come when it reads."""
+    broker = limited(make_broker, outbox_bytes_max=65_536)
+    sender, deaf = client("sender", at=broker), client("deaf", at=broker, receive_buffer=4096)
+    owed = [mqtt.publish(f"r/{number:03}", b"x", retain=True) for number in range(1000)]
+    sender.send(*owed)
+    sender.ping()
+    before = broker.rss_bytes()
+    rounds = 2000
+    requests = b"".join(mqtt.subscribe(1 + number, [("r/#", 0)]) for number in range(rounds))
+    assert send_until_stuck(deaf, requests, len(requests)) == len(requests)
+    sender.ping()
+    if not broker.is_sanitized():
+        grown = broker.rss_bytes() - before
+        assert grown < 8 << 20, f"{grown} bytes more"
+    got = deaf.read_bytes(rounds * (len(b"".join(owed)) + len(mqtt.suback(1, [0]))), 60)
+    assert all(got.count(message) == rounds for message in owed[::100])
+    sender.publish("r/000", b"live")
+    deaf.expect_publish("r/000", b"live", retain=False)
 
 
 @ours

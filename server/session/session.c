@@ -171,7 +171,7 @@ static bool session_send_copy(struct session *session, struct turn *turn, struct
 
 bool session_waiting(const struct session *session)
 {
-    return session->replays != NULL || queue_count(&session->queue) > 0;
+    return session->replays != NULL || session->replays_to_come || queue_count(&session->queue) > 0;
 }
 
 void session_pump(struct session *session, struct turn *turn)
@@ -184,6 +184,8 @@ void session_pump(struct session *session, struct turn *turn)
             return;
         replay_advance(session->replays);
     }
+    if (session->replays_to_come)
+        return;
     for (const struct queued *first; (first = queue_first(&session->queue)) != NULL;) {
         if (!session_send(session, turn, first->message, delivery_unpack(first->delivery)))
             return;
@@ -244,7 +246,8 @@ void session_deliver(struct session *session, struct turn *turn, struct publicat
     if (qos == 0 && session->link == NULL)
         return; // only QoS 1 and 2 wait for an absent client [MQTT-3.1.2-5]
     // QoS 0 passes what waits at another QoS, but not what waits at its own. [MQTT-4.6.0-6]
-    if (qos == 0 && session->replays == NULL && session->queue.qos_0 == 0 && identifier == 0)
+    bool overtakes = session->replays != NULL || session->replays_to_come || session->queue.qos_0 > 0;
+    if (qos == 0 && !overtakes && identifier == 0)
         session_deliver_shared(session, turn, publication, retain);
     else
         session_deliver_kept(session, turn, publication, (struct delivery){qos, retain, identifier});

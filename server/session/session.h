@@ -29,6 +29,7 @@ struct session {
     struct link *link;      // NULL while the client is absent
     struct replay *replays; // retained messages still to be sent, oldest subscription first
     struct queue queue;
+    bool replays_to_come; // more retained messages are to be sent before what waits in the queue
 
     struct hash_node by_client_id;
     struct inflight outgoing;
