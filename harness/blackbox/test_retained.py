@@ -20,9 +20,9 @@ def replayed(client, sender, *filters):
 @pytest.mark.parametrize("publish_qos", [0, 1, 2])
 def test_is_stored_with_its_qos(client, unique, publish_qos, subscribe_qos):
     """[MQTT-3.3.1-5]; QoS 0 is stored as well, which the standard leaves open."""
-    client("sender").publish(f"{unique}/t", b"kept", qos=publish_qos, retain=True)
-    if publish_qos == 0:
-        client("sender").ping()
+    sender = client("sender")
+    sender.publish(f"{unique}/t", b"kept", qos=publish_qos, retain=True)
+    sender.ping()
     late = client("late")
     late.subscribe((f"{unique}/t", subscribe_qos))
     got = late.expect_publish(f"{unique}/t", b"kept", retain=True, dup=False, qos=min(publish_qos, subscribe_qos))

@@ -32,6 +32,13 @@ static void place_leave(struct document *document, struct place before)
     document->path[before.path_length] = '\0';
 }
 
+void document_clean_line(char *line)
+{
+    for (; *line != '\0'; line++)
+        if ((uint8_t)*line < ' ' || *line == 0x7f)
+            *line = '?';
+}
+
 int document_fail(struct document *document, const char *format, ...)
 {
     va_list arguments;
@@ -40,6 +47,8 @@ int document_fail(struct document *document, const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(document->error + used, document->error_size - used, format, arguments);
     va_end(arguments);
+    if (document->error_size > 0)
+        document_clean_line(document->error);
     return -EINVAL;
 }
 

@@ -79,6 +79,10 @@ WARN_UNUSED int document_read_text(struct document *document, const yaml_node_t 
 // Writes "FILE:LINE: PATH: expected EXPECTED, seen ..." and returns -EINVAL.
 int document_fail_expected(struct document *document, const yaml_node_t *node, const char *expected);
 
+// Keeps a line one line: keys and values of the file, which it quotes, may hold line ends and what a terminal
+// takes as a command.
+void document_clean_line(char *line);
+
 // Writes "FILE:LINE: " and the message and returns -EINVAL.
 int document_fail(struct document *document, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -35,6 +35,7 @@ static void warn(const struct document *document, struct config *config, const c
     va_list arguments;
     va_start(arguments, format);
     (void)vsnprintf(text + used, CONFIG_WARNING_BYTES - used, format, arguments);
+    document_clean_line(text);
     va_end(arguments);
 }
 

@@ -219,6 +219,7 @@ static const struct {
     {"limits: {\n inflight: 1}\n", "f:2: unknown key 'inflight' in limits"},
     {"<<: 1\n", "f:1: unknown key '<<'"},
     {"\"a\\e[2Jb\": 1\n", "f:1: unknown key 'a?[2Jb'"},
+    {"listeners: {\"a\\nb\": {bind: {}}}\n", "f:1: listeners.a?b.bind: expected host:port, seen a map"},
     // twice, or not a key
     {"shards: 1\nauth:\nshards: 2\n", "f:3: key 'shards' is given a second time (first in line 1)"},
     {"sys_interval: 1\nsys-interval: 2\n",
