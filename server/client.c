@@ -61,8 +61,6 @@ const char *client_name(const struct client *client, char text[ADDRESS_TEXT_BYTE
     return text;
 }
 
-// Receiving.
-
 // An abandoned client is freed at the end of the turn in which the last of its operations came back.
 void client_settle(struct shard *shard, struct client *client)
 {
@@ -80,7 +78,6 @@ void client_abandon(struct shard *shard, struct client *client)
     client_settle(shard, client);
 }
 
-// The keep-alive timer is not moved with every packet: when it expires, it looks at when the last one came.
 void client_watch_silence(struct shard *shard, struct client *client)
 {
     uint64_t deadline_ns = link_silence_deadline_ns(&client->link);
@@ -177,6 +174,8 @@ static void client_carry_out(struct shard *shard, struct client *client, const s
         break;
     }
 }
+
+// Receiving.
 
 // Works off what was received, packet by packet, until the bytes end or the client does.
 static void client_feed(struct shard *shard, struct client *client, struct bytes received)
@@ -307,7 +306,7 @@ void client_received(struct shard *shard, const struct ring_event *event)
         client_receive_ended(shard, client, event->result);
 }
 
-// If its receive has not come back yet, that is what starts it again.
+// A receive that has not come back yet is started again when it does.
 void client_listen_again(struct shard *shard, struct client *client)
 {
     if (client->state == CLIENT_SERVING && shard->phase == SHARD_SERVING && client_listens(client) &&
@@ -321,6 +320,7 @@ void client_resume_paused(struct shard *shard)
     while ((node = list_take_first(&shard->paused)) != NULL)
         client_listen_again(shard, container_of(node, struct client, paused));
 }
+
 // Closing.
 
 static void client_tell_closed(const struct client *client, uint8_t reason)
