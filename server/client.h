@@ -3,9 +3,8 @@
 //
 //     SERVING --client id of another shard--> MOVING --receive came back--> handed over
 //        |
-//        +-- client_close --> FLUSHING --outbox empty--> LINGERING --peer closed--> ABANDONED --operations
-//        back--> freed
-//        +-- lost ------------------------------------------------------------------^
+//        +--client_close--> FLUSHING --outbox empty--> LINGERING --peer closed--> ABANDONED --idle--> freed
+//        +--lost------------------------------------------------------------------^
 //
 // LINGERING waits a moment for the peer's end, because closing a socket with unread bytes resets it and may
 // cost the peer what was sent last, such as a refusing CONNACK. Both FLUSHING and LINGERING have a deadline.
@@ -16,7 +15,6 @@
 
 #define CLIENT_FLUSH_MS  1000u
 #define CLIENT_LINGER_MS 1000u
-#define CLIENT_STALL_MS  500u // a send that takes longer has its shared spans copied out of the wire log
 
 enum client_state { CLIENT_SERVING, CLIENT_MOVING, CLIENT_FLUSHING, CLIENT_LINGERING, CLIENT_ABANDONED };
 
