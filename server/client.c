@@ -194,6 +194,10 @@ static void client_feed(struct shard *shard, struct client *client, struct bytes
     }
     if (client->state == CLIENT_SERVING && status == FRAME_MALFORMED)
         client_close(shard, client, frame.reason);
+    // An acknowledgement may have ended a replay without anything to send, whose end would go on with the
+    // next.
+    if (client->state == CLIENT_SERVING && !list_empty(&client->replay_requests))
+        subscribe_replay_next(shard, client);
 }
 
 void client_create(struct shard *shard, const struct client_arrival *arrival)

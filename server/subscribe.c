@@ -59,16 +59,20 @@ static uint32_t count_entries(struct bytes entries)
     return count;
 }
 
+// As large as the client's packet: NULL if there is no memory for that.
 static struct pending_subscription *pending_create(const struct client *client,
                                                    const struct packet_subscribe *subscribe)
 {
     uint32_t code_count = count_entries(subscribe->entries);
-    struct pending_subscription *pending =
-        memory_require(sizeof *pending + code_count + subscribe->entries.length);
-    pending->client = client->id;
-    pending->packet_id = subscribe->packet_id;
-    pending->code_count = code_count;
-    pending->entries_length = subscribe->entries.length;
+    struct pending_subscription *pending = malloc(sizeof *pending + code_count + subscribe->entries.length);
+    if (pending == NULL)
+        return NULL;
+    *pending = (struct pending_subscription){
+        .client = client->id,
+        .packet_id = subscribe->packet_id,
+        .code_count = code_count,
+        .entries_length = subscribe->entries.length,
+    };
     memcpy(pending->bytes + code_count, subscribe->entries.data, subscribe->entries.length);
     return pending;
 }
@@ -88,9 +92,9 @@ static void replay_request_add(struct shard *shard, struct client *client, struc
 {
     if (client->replay_request_count >= shard->turn.limits->session_subscriptions_max) {
         counter_add(&shard->counters.publishes_dropped, 1);
-        log_peer("a client subscribes faster than it reads: it is not sent the retained messages of a "
-                 "subscription "
-                 "(limit session_subscriptions_max)");
+        log_peer(
+            "a client subscribes faster than it reads and misses the retained messages of a subscription "
+            "(limit session_subscriptions_max)");
         return;
     }
     struct replay_request *request = memory_require(sizeof *request + filter.length);
@@ -180,6 +184,10 @@ static void subscribe_end(struct shard *shard, struct pending_subscription *pend
 void subscribe_begin(struct shard *shard, struct client *client, const struct packet_subscribe *subscribe)
 {
     struct pending_subscription *pending = pending_create(client, subscribe);
+    if (pending == NULL) {
+        client_close(shard, client, REASON_QUOTA_EXCEEDED);
+        return;
+    }
     struct bytes entries = subscribe->entries;
     struct bytes filter;
     struct subscription_options options;

@@ -242,3 +242,22 @@ def test_replay_to_a_session_that_is_lost_meanwhile(client, unique):
     one.reset()
     again = client("one", clean=False, session_present=True)
     again.expect_publish(f"{unique}/t", b"kept", retain=True, dup=True, packet_id=sent.packet_id)
+
+
+@pytest.mark.ours
+def test_replay_goes_on_behind_a_message_that_was_erased_meanwhile(client, make_broker):
+    """The window is full when the second of three is erased: the acknowledgement of the first brings the third."""
+    broker = make_broker(limits={"inflight_max": 1}, shards=1)  # where the erasure is there before the acknowledgement
+    sender, one = client("sender", at=broker), client("one", at=broker)
+    for name in "abc":
+        sender.publish(name, name.encode(), qos=1, retain=True)
+    one.subscribe(("a", 1), ("b", 1), ("c", 1))
+    first = one.expect_publish("a", b"a", retain=True)
+    other = client("other", at=broker)
+    other.publish("b", b"", retain=True)
+    other.ping()
+    # The erasure is published to the subscription too; it waits behind what is retained.
+    one.send(mqtt.puback(first.packet_id))
+    third = one.expect_publish("c", b"c", retain=True)
+    one.send(mqtt.puback(third.packet_id))
+    one.expect_publish("b", b"", retain=False)
