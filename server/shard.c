@@ -99,6 +99,20 @@ static void shard_handle_event(struct shard *shard, const struct ring_event *eve
     }
 }
 
+// Mail before bytes, each time: a client that was told of something by another shard, and says so to a third
+// party that acts on it, finds it done here.
+static void shard_handle_events(struct shard *shard)
+{
+    struct ring_event event;
+    bool more;
+    do {
+        more = ring_next(shard->ring, &event);
+        mail_receive(shard);
+        if (more)
+            shard_handle_event(shard, &event);
+    } while (more);
+}
+
 static void shard_publish_sys(struct shard *shard)
 {
     uint64_t interval_ns = shard->broker->config->sys_interval_s * NS_PER_S;
@@ -195,15 +209,13 @@ static int shard_turn(struct shard *shard)
     if (failed)
         return failed;
     enum shard_phase before = shard->phase;
-    struct ring_event event;
-    while (ring_next(shard->ring, &event)) // bytes -> packets -> effects -> outboxes
-        shard_handle_event(shard, &event);
-    mail_receive(shard);
+    shard_handle_events(shard); // bytes -> packets -> effects -> outboxes
     shard_expire_timers(shard);
     publish_acknowledge(shard);
+    mail_post(shard); // before the answers: who sees one finds what it answers done on every shard
     flush_dirty(shard);
     client_reap(shard);
-    mail_post(shard);
+    mail_post(shard); // wills of those that the flush had to close
     shard_count(shard);
     shard_advance_phase(shard, before);
     return 0;

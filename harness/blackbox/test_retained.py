@@ -60,6 +60,29 @@ def test_last_of_many_wins_whoever_sent_it(client, unique):
         assert replayed(client, client("other"), f"{unique}/t") == {f"{unique}/t": b"%d" % number}
 
 
+def test_acknowledged_one_is_retained_for_everybody(client, unique):
+    """Who subscribes after the PUBACK was seen gets the message as a retained one, not as one that just passes by, wherever the
+    two clients are served and however many messages were on their way between."""
+    senders = [client(f"sender-{number}") for number in range(4)]
+    readers = [client(f"reader-{number}") for number in range(4)]
+    for reader in readers:
+        reader.subscribe(f"{unique}/burst/#")
+    for number in range(40):
+        topic = f"{unique}/kept/{number}"
+        for sender in senders:
+            burst = [mqtt.publish(f"{unique}/burst/{at}", bytes(64)) for at in range(100)]
+            kept = mqtt.publish(f"{topic}/{sender.client_id}", b"x", qos=1, packet_id=1, retain=True)
+            sender.send(*burst, kept)
+        for sender in senders:
+            sender.expect(mqtt.PUBACK, packet_id=1)
+        for reader in readers:
+            reader.send(mqtt.subscribe(1, [(f"{topic}/+", 0)]))
+        for reader in readers:
+            got = reader.collect(len(senders) * 101)
+            kept = [message for message in got if message.topic.startswith(topic)]
+            assert len(kept) == len(senders) and all(message.retain for message in kept)
+
+
 @pytest.mark.parametrize("qos", [0, 1, 2])
 def test_empty_payload_erases(client, unique, qos):
     """[MQTT-3.3.1-10, -11]; whoever is subscribed gets the empty message like any other."""
