@@ -200,19 +200,6 @@ static void handle_connection(struct shard *shard, const struct mail_connection 
     client_create(shard, &arrival);
 }
 
-// Stopping in two phases lets no message fall between two shards: when every shard is quiet, all that was
-// read has been mailed, so finishing comes behind it in every mailbox.
-static void handle_phase(struct shard *shard, enum shard_phase phase)
-{
-    shard->phase = phase;
-    if (phase == SHARD_QUIET) {
-        client_quiet_all(shard);
-        return;
-    }
-    shard->finish_deadline_ns = shard->turn.now_ns + shard->turn.limits->shutdown_timeout_ms * NS_PER_MS;
-    client_close_all(shard);
-}
-
 static void handle_record(struct shard *shard, const struct mail_record *record, uint32_t from)
 {
     switch ((enum mail_kind)record->kind) {
@@ -232,7 +219,7 @@ static void handle_record(struct shard *shard, const struct mail_record *record,
         handle_connection(shard, (const struct mail_connection *)record);
         break;
     case MAIL_PHASE:
-        handle_phase(shard, ((const struct mail_phase *)record)->phase);
+        shard->phase_asked = ((const struct mail_phase *)record)->phase;
         break;
     }
 }

@@ -104,13 +104,12 @@ static void shard_handle_event(struct shard *shard, const struct ring_event *eve
 static void shard_handle_events(struct shard *shard)
 {
     struct ring_event event;
-    bool more;
-    do {
-        more = ring_next(shard->ring, &event);
-        mail_receive(shard);
-        if (more)
-            shard_handle_event(shard, &event);
-    } while (more);
+    while (ring_next(shard->ring, &event)) {
+        if (event.data != NULL)
+            mail_receive(shard);
+        shard_handle_event(shard, &event);
+    }
+    mail_receive(shard);
 }
 
 static void shard_publish_sys(struct shard *shard)
@@ -187,14 +186,28 @@ static bool acceptors_idle(const struct shard *shard)
     return true;
 }
 
-// Stopping: see mail.c for the phases.
-static void shard_advance_phase(struct shard *shard, enum shard_phase before)
+// Stopping in two phases lets no message fall between two shards: when every shard is quiet, all that was
+// read has been mailed, so finishing comes behind it in every mailbox. A phase begins when the events of the
+// turn have been handled: what was read before is not lost.
+static void shard_begin_phase(struct shard *shard)
 {
-    if (shard->phase == SHARD_QUIET && before == SHARD_SERVING) {
+    if (shard->phase == shard->phase_asked)
+        return;
+    shard->phase = shard->phase_asked;
+    if (shard->phase == SHARD_QUIET) {
         timer_cancel(&shard->timers, &shard->sys);
         shard_stop_accepting(shard);
-        sem_post(&shard->broker->reported); // what was read is posted: this is the end of its turn
+        client_quiet_all(shard);
+        return;
     }
+    shard->finish_deadline_ns = shard->turn.now_ns + shard->turn.limits->shutdown_timeout_ms * NS_PER_MS;
+    client_close_all(shard);
+}
+
+static void shard_end_phase(struct shard *shard, enum shard_phase before)
+{
+    if (shard->phase == SHARD_QUIET && before == SHARD_SERVING)
+        sem_post(&shard->broker->reported); // what was read is posted
     if (shard->phase != SHARD_FINISHING)
         return;
     if (shard->client_count == 0)
@@ -210,6 +223,7 @@ static int shard_turn(struct shard *shard)
         return failed;
     enum shard_phase before = shard->phase;
     shard_handle_events(shard); // bytes -> packets -> effects -> outboxes
+    shard_begin_phase(shard);
     shard_expire_timers(shard);
     publish_acknowledge(shard);
     mail_post(shard); // before the answers: who sees one finds what it answers done on every shard
@@ -217,7 +231,7 @@ static int shard_turn(struct shard *shard)
     client_reap(shard);
     mail_post(shard); // wills of those that the flush had to close
     shard_count(shard);
-    shard_advance_phase(shard, before);
+    shard_end_phase(shard, before);
     return 0;
 }
 

@@ -116,6 +116,7 @@ struct shard {
     struct timer sys;
     uint64_t clients_maximum;
     enum shard_phase phase;
+    enum shard_phase phase_asked; // by main: begins in the same turn
     uint64_t finish_deadline_ns;
     bool done;
     int failed; // why it could not start: -errno
