@@ -111,7 +111,8 @@ static void client_publish_will(struct shard *shard, struct link *link)
     link->will->stamp_ns = publication.stamp_ns; // it is ours alone until now
     message_unref(link->will);
     link->will = NULL;
-    publish_route(shard, &publication); // [MQTT-3.1.2-8, MQTT-3.1.2-16, MQTT-3.1.2-17]
+    (void)publish_route(shard,
+                        &publication); // to whom does not matter [MQTT-3.1.2-8, MQTT-3.1.2-16, MQTT-3.1.2-17]
     publication_finish(&publication);
 }
 
@@ -135,7 +136,10 @@ static void client_publish(struct shard *shard, const struct link *link, const s
         .retain = publish->retain,
         .pools = &shard->messages,
     };
-    publish_route(shard, &publication);
+    if (!burst_take(shard, &publication)) {
+        burst_end(shard);
+        burst_begin(shard, &publication, publish_route(shard, &publication));
+    }
     publication_finish(&publication);
 }
 
@@ -189,9 +193,14 @@ static void client_feed(struct shard *shard, struct client *client, struct bytes
     enum frame_status status = FRAME_NEED_MORE;
     while (client->state == CLIENT_SERVING &&
            (status = inbox_next(&link->inbox, size_max, &frame)) == FRAME_READY) {
+        if (frame_type(&frame) != PACKET_PUBLISH)
+            burst_end(shard);
         link_handle(link, &frame, &shard->turn, &shard->broker->access, &effect);
+        if (effect.kind != EFFECT_PUBLISH)
+            burst_end(shard);
         client_carry_out(shard, client, &frame, &effect);
     }
+    burst_end(shard);
     if (client->state == CLIENT_SERVING && status == FRAME_MALFORMED)
         client_close(shard, client, frame.reason);
     // An acknowledgement may have ended a replay without anything to send, whose end would go on with the

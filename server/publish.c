@@ -31,17 +31,24 @@ void publish_deliver(struct shard *shard, struct publication *publication, uint3
         publish_retain(shard, publication, from_shard);
 }
 
-void publish_route(struct shard *shard, struct publication *publication)
+void publish_to_shards(struct shard *shard, const struct publication *publication, uint64_t shards)
+{
+    for (uint32_t to = 0; to < shard->broker->shard_count; to++)
+        if (to != shard->number && (shards >> to & 1))
+            mail_publish(shard, to, publication);
+}
+
+struct matches publish_route(struct shard *shard, struct publication *publication)
 {
     struct matches matches = router_match(shard->router, publication->topic);
     publish_to_sessions(shard, publication, matches);
-    uint32_t shard_count = shard->broker->shard_count;
     // Every shard keeps a copy of the retained messages, so these go everywhere.
-    for (uint32_t to = 0; shard_count > 1 && to < shard_count; to++)
-        if (to != shard->number && (publication->retain || (matches.shards >> to & 1)))
-            mail_publish(shard, to, publication);
+    uint64_t shards = publication->retain ? UINT64_MAX : matches.shards;
+    if (shards != 0)
+        publish_to_shards(shard, publication, shards);
     if (publication->retain)
         publish_retain(shard, publication, shard->number);
+    return matches;
 }
 
 static struct metrics publish_metrics(struct shard *shard)
@@ -69,7 +76,7 @@ void publish_sys(struct shard *shard)
             .stamp_ns = shard_stamp(shard),
             .retain = true,
         };
-        publish_route(shard, &publication);
+        (void)publish_route(shard, &publication); // whoever it was
         publication_finish(&publication);
     }
 }

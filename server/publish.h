@@ -6,8 +6,12 @@
 
 #include "server/shard.h"
 
-// Routes what was published here. The publication is the caller's to finish.
-void publish_route(struct shard *shard, struct publication *publication);
+// Routes what was published here. The publication is the caller's to finish. Returns who it was routed to,
+// borrowed from the router.
+struct matches publish_route(struct shard *shard, struct publication *publication);
+
+// Mails a publication to other shards: bit n for shard n, this one's own is passed over.
+void publish_to_shards(struct shard *shard, const struct publication *publication, uint64_t shards);
 
 // Routes what another shard sent: to the sessions here and, if retained, into this shard's copy of the
 // retained messages.

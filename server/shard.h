@@ -10,6 +10,7 @@
 
 #include "server/access/access.h"
 #include "server/base/base.h"
+#include "server/burst.h"
 #include "server/config/config.h"
 #include "server/mailbox.h"
 #include "server/metrics/metrics.h"
@@ -91,6 +92,7 @@ struct shard {
     struct message_pools messages;
     struct wirelog wirelog;
     struct router *router;
+    struct burst burst;
     struct session_registry sessions;
     struct store store;
 

@@ -80,6 +80,106 @@ def test_everybody_gets_everything_in_order(client, unique, qos):
             assert seen == list(range(count))
 
 
+# Bursts: what one publisher sends to one topic without a break
+
+
+def burst(topic, numbers, **fields):
+    return b"".join(mqtt.publish(topic, b"%d" % number, **fields) for number in numbers)
+
+
+def numbers_of(messages):
+    return [int(message.payload) for message in messages]
+
+
+def test_burst_broken_by_anything_keeps_its_order(client, unique):
+    """Other topics, other QoS, RETAIN, other packets, also those that the sender itself is answered."""
+    readers = [client(f"reader-{number}") for number in range(3)]
+    sender = client("sender")
+    for one in (*readers, sender):
+        one.subscribe((f"{unique}/#", 1))
+    breaks = [
+        mqtt.publish(f"{unique}/b", b"100"),
+        mqtt.publish(f"{unique}/a", b"101", qos=1, packet_id=7),
+        mqtt.publish(f"{unique}/a", b"102", retain=True),
+        mqtt.pingreq(),
+        mqtt.subscribe(900, [(f"{unique}/elsewhere", 0)]),
+        mqtt.unsubscribe(901, [f"{unique}/elsewhere"]),
+        mqtt.publish(f"{unique}/a", b"", qos=2, packet_id=8),
+    ]
+    wanted = []
+    stream = b""
+    for at, between in enumerate(breaks):
+        stream += burst(f"{unique}/a", range(10 * at, 10 * at + 10)) + between
+        wanted += [*range(10 * at, 10 * at + 10), {0: 100, 1: 101, 2: 102}.get(at, None)]
+    wanted = [number for number in wanted if number is not None]
+    sender.send(stream)
+    for one in (*readers, sender):
+        assert numbers_of(message for message in one.collect(len(wanted) + 1) if message.payload) == wanted
+
+
+def test_burst_to_oneself_comes_before_the_pingresp(client, unique):
+    one = client()
+    one.subscribe(f"{unique}/t")
+    one.send(burst(f"{unique}/t", range(50)) + mqtt.pingreq())
+    assert numbers_of(one.receive() for _ in range(50)) == list(range(50))
+    one.expect(mqtt.PINGRESP)
+
+
+@pytest.mark.parametrize(
+    "end",
+    [mqtt.disconnect(), b"\xf0\x00", mqtt.publish("a/+", b"x"), mqtt.connect("x")],
+    ids=["disconnect", "reserved type", "wildcard in the topic", "second connect"],
+)
+def test_burst_before_the_end_of_its_publisher_arrives(client, unique, end):
+    """Whoever makes a fault gets its own messages as well before it is closed; who says goodbye reads no more."""
+    reader, sender = client("reader"), client("sender")
+    for one in (reader, sender):
+        one.subscribe(f"{unique}/t")
+    sender.send(burst(f"{unique}/t", range(100)) + end)
+    assert numbers_of(reader.receive() for _ in range(100)) == list(range(100))
+    if end != mqtt.disconnect():
+        assert numbers_of(sender.receive() for _ in range(100)) == list(range(100))
+    sender.expect_close()
+    reader.ping()
+
+
+def test_burst_larger_than_all_buffers(client, unique):
+    """Longer than a receive buffer and than a segment of the log, in messages whose ends fall anywhere in them."""
+    readers = [client(f"reader-{number}") for number in range(5)]
+    for one in readers:
+        one.subscribe(f"{unique}/t")
+    count, sender = 3000, client("sender")
+    packets = [mqtt.publish(f"{unique}/t", b"%d" % number + b" " * (number * 7 % 211)) for number in range(count)]
+    sender.send(b"".join(packets), seconds=30)
+    for one in readers:
+        assert numbers_of(one.collect(count)) == list(range(count))
+
+
+def test_burst_reaches_subscribers_at_every_qos_and_none_that_is_away(client, unique):
+    away = client("away", clean=False)
+    away.subscribe((f"{unique}/t", 0))
+    away.disconnect()
+    readers = [client(f"reader-{number}") for number in range(3)]
+    for qos, one in enumerate(readers):
+        one.subscribe((f"{unique}/t", qos))
+    client("sender").send(burst(f"{unique}/t", range(200)))
+    for one in readers:
+        assert numbers_of(one.collect(200)) == list(range(200))
+    back = client("away", clean=False, session_present=True)
+    back.ping()
+
+
+def test_burst_stops_with_the_subscription(client, unique):
+    """Subscribing and unsubscribing between two bursts of the same connection."""
+    one = client()
+    one.send(burst(f"{unique}/t", range(0, 10)) + mqtt.subscribe(1, [(f"{unique}/t", 0)]))
+    one.expect(mqtt.SUBACK, packet_id=1)
+    one.send(burst(f"{unique}/t", range(10, 20)) + mqtt.unsubscribe(2, [f"{unique}/t"]) + burst(f"{unique}/t", range(20, 30)))
+    assert numbers_of(one.receive() for _ in range(10)) == list(range(10, 20))
+    one.expect(mqtt.UNSUBACK, packet_id=2)
+    one.ping()
+
+
 # Acknowledgements
 
 

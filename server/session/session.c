@@ -221,20 +221,45 @@ static void session_deliver_kept(struct session *session, struct turn *turn, str
     session_queue(session, turn, message, delivery);
 }
 
+// Near the ceiling of the outbox: as many of the messages as have room, each for itself.
+static void session_deliver_singly(struct session *session, struct turn *turn, struct span span)
+{
+    while (span.length > 0) {
+        struct frame frame = {0};
+        enum frame_status status = frame_read(span_bytes(span), UINT32_MAX, &frame);
+        assert(status == FRAME_READY); // we encoded it
+        session_deliver_span(session, turn, (struct span){span.segment, span.offset, frame.size}, 1);
+        span.offset += frame.size;
+        span.length -= frame.size;
+    }
+}
+
+void session_deliver_span(struct session *session, struct turn *turn, struct span span, uint32_t count)
+{
+    struct link *link = session->link;
+    if (link == NULL)
+        return;
+    if (outbox_has_room(&link->outbox, span.length)) {
+        outbox_append(&link->outbox, span);
+        counter_add(&turn->counters->publishes_sent, count);
+        counter_add(&turn->counters->packets_sent, count);
+        link_touch(link, turn);
+    } else if (count > 1) {
+        session_deliver_singly(session, turn, span);
+    } else {
+        session_count_dropped(session, turn);
+    }
+}
+
 static void session_deliver_shared(struct session *session, struct turn *turn,
                                    struct publication *publication, bool retain)
 {
-    struct link *link = session->link;
-    enum wire_variant variant = link->version == MQTT_VERSION_5_0 ? WIRE_5 : WIRE_3;
+    enum wire_variant variant = session->link->version == MQTT_VERSION_5_0 ? WIRE_5 : WIRE_3;
     struct span span = wirelog_publish(turn->wirelog, publication, variant + (retain ? 1 : 0));
-    if (span.segment == NULL || !outbox_has_room(&link->outbox, span.length)) {
+    if (span.segment != NULL)
+        session_deliver_span(session, turn, span, 1);
+    else
         session_count_dropped(session, turn);
-        return;
-    }
-    outbox_append(&link->outbox, span);
-    counter_add(&turn->counters->publishes_sent, 1);
-    counter_add(&turn->counters->packets_sent, 1);
-    link_touch(link, turn);
 }
 
 void session_deliver(struct session *session, struct turn *turn, struct publication *publication,

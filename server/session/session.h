@@ -64,6 +64,10 @@ void session_resume(struct session *session, struct turn *turn);
 void session_deliver(struct session *session, struct turn *turn, struct publication *publication,
                      struct subscription_options options, uint32_t identifier);
 
+// `count` messages of QoS 0 that lie in the wire log one behind the other, for a session that has just taken
+// one of the same kind straight from there.
+void session_deliver_span(struct session *session, struct turn *turn, struct span span, uint32_t count);
+
 // The retained messages that a new subscription matched, as collected by the router: takes the array and its
 // references.
 struct retained_batch {

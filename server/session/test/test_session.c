@@ -430,6 +430,51 @@ static void at_the_ceiling_of_the_outbox_qos_0_is_dropped(void)
 }
 
 // The shard tells of slow consumers: it has to see those that only drop.
+// Four messages of six bytes each that lie in the log one behind the other.
+static struct span four_in_the_log(void)
+{
+    struct span span = {0};
+    for (char i = '1'; i <= '4'; i++) {
+        struct publication publication = {.topic = bytes_of("a"), .payload = bytes_of((char[]){i, '\0'})};
+        struct span one = wirelog_publish(&rig.wirelog, &publication, WIRE_3);
+        if (span.segment == NULL)
+            span = (struct span){segment_ref(one.segment), one.offset, 0};
+        span.length += one.length;
+        publication_finish(&publication);
+    }
+    return span;
+}
+
+static void messages_that_lie_together_leave_together(void)
+{
+    open_connected();
+    struct span span = four_in_the_log();
+    session_deliver_span(client.session, &rig.turn, span, 4);
+    segment_unref(span.segment);
+    CU_ASSERT_EQUAL(client.link.outbox.tail - client.link.outbox.head, 1);
+    CU_ASSERT_EQUAL(gauge(&rig.counters.publishes_sent), 4);
+    CU_ASSERT_TRUE(client_is_dirty(&client));
+    CU_ASSERT_TRUE(
+        client_gets(&client, "30 04 0001 'a' '1' 30 04 0001 'a' '2' 30 04 0001 'a' '3' 30 04 0001 'a' '4'"));
+    end_connected();
+}
+
+static void of_messages_that_lie_together_as_many_leave_as_have_room(void)
+{
+    rig_open();
+    rig.limits.outbox_bytes_max = 18;
+    client_connects(&client, true);
+    client_is_sent(&client, "a", "0", 0, 0);
+    struct span span = four_in_the_log();
+    session_deliver_span(client.session, &rig.turn, span, 4);
+    segment_unref(span.segment);
+    CU_ASSERT_EQUAL(DROPPED, 2);
+    CU_ASSERT_EQUAL(client.link.dropped, 2);
+    CU_ASSERT_EQUAL(gauge(&rig.counters.publishes_sent), 3);
+    CU_ASSERT_TRUE(client_gets(&client, "30 04 0001 'a' '0' 30 04 0001 'a' '1' 30 04 0001 'a' '2'"));
+    end_connected();
+}
+
 static void a_link_that_drops_is_listed(void)
 {
     open_narrow();
@@ -647,6 +692,9 @@ int main(void)
         {"at the ceiling of queued bytes the newest is dropped",
          at_the_ceiling_of_queued_bytes_the_newest_is_dropped},
         {"at the ceiling of the outbox QoS 0 is dropped", at_the_ceiling_of_the_outbox_qos_0_is_dropped},
+        {"messages that lie together leave together", messages_that_lie_together_leave_together},
+        {"of messages that lie together as many leave as have room",
+         of_messages_that_lie_together_as_many_leave_as_have_room},
         {"a link that drops is listed", a_link_that_drops_is_listed},
         {"at the ceiling of the outbox QoS 1 waits", at_the_ceiling_of_the_outbox_qos_1_waits},
         {"an outbox that is empty takes what is larger than it",

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// A burst: messages of QoS 0 that one publisher sends to one topic without a break. The topic is looked up,
+// and each subscriber touched, once for all of them:
+//
+//     the first message --routed as any other; all who got it got the same bytes--> open
+//     the next ones, same topic --only the wire log grows, and the burst's span with it--> open
+//     anything else, or the end of what was received --the span goes to every subscriber--> ended
+//
+// While a burst is open nothing else happens in the shard: no session comes, goes or is sent anything, no
+// subscription changes, no other topic is looked up. client_feed, which alone publishes in bursts, ends it
+// before.
+#ifndef BURST_H
+#define BURST_H
+
+#include "server/outbox/outbox.h"
+#include "server/router/router.h"
+
+#define BURST_TOPIC_MAX 256u // a longer topic makes no burst
+
+struct shard;
+
+struct burst {
+    bool open;
+    bool wanted_here;          // else only other shards get the messages
+    enum wire_variant variant; // in which all here get them
+    uint32_t topic_length;
+    struct matches matches; // borrowed from the router
+    struct span span;       // what the subscribers are still to get, counted; without segment: nothing
+    uint32_t count;         // messages in it
+    uint8_t topic[BURST_TOPIC_MAX];
+};
+
+// Takes a publication that continues the open burst, and returns true; false where it does not.
+bool burst_take(struct shard *shard, struct publication *publication);
+
+// Opens a burst with a publication that has just been routed to `matches`, if it was of the kind.
+void burst_begin(struct shard *shard, const struct publication *publication, struct matches matches);
+
+// Gives the subscribers what they are still to get. Harmless when no burst is open.
+void burst_end(struct shard *shard);
+
+#endif
