@@ -18,7 +18,7 @@
 // A view: borrowed bytes, not terminated. `data` may be NULL only when `length` is 0.
 struct bytes {
     const uint8_t *data;
-    uint32_t length;
+    size_t length;
 };
 
 struct reader {

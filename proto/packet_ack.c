@@ -65,19 +65,22 @@ static void outcome_encode(uint8_t type, const struct packet_disconnect *outcome
 static uint8_t ack_decode(const struct frame *frame, uint8_t version, struct packet *ret_packet)
 {
     struct reader reader = reader_of(frame->body);
-    struct packet_disconnect outcome = {.reason = REASON_SUCCESS};
     uint8_t type = frame_type(frame);
     uint16_t packet_id = reader_get_u16(&reader);
     uint8_t reason = packet_id_check(&reader, packet_id);
+    struct packet_disconnect outcome = {.reason = REASON_SUCCESS};
     if (reason == REASON_SUCCESS && version == MQTT_VERSION_5_0)
         reason = outcome_decode(&reader, type, &outcome);
     if (reason == REASON_SUCCESS)
         reason = body_end_check(&reader);
-    if (reason == REASON_SUCCESS) {
-        ret_packet->type = type;
-        ret_packet->ack = (struct packet_ack){packet_id, outcome.reason, outcome.properties};
-    }
-    return reason;
+    if (reason != REASON_SUCCESS)
+        return reason;
+    ret_packet->type = type;
+    ret_packet->ack.packet_id = packet_id; // field by field, as in publish_decode
+    ret_packet->ack.reason = outcome.reason;
+    ret_packet->ack.properties.data = outcome.properties.data;
+    ret_packet->ack.properties.length = outcome.properties.length;
+    return REASON_SUCCESS;
 }
 
 static struct packet_disconnect ack_outcome(const struct packet *packet)

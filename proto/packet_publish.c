@@ -13,45 +13,50 @@
 #define PUBLISH_DUP    0x08u
 
 // What is wrong with a topic that is text, in a PUBLISH whose other fields are right.
-static uint8_t topic_check(const struct packet_publish *publish)
+static uint8_t topic_check(struct bytes topic, struct bytes properties)
 {
-    if (publish->topic.length != 0) {
-        return topic_name_valid(publish->topic, UINT32_MAX) ? REASON_SUCCESS
-                                                            : REASON_TOPIC_NAME_INVALID; // [MQTT-3.3.2-2]
+    if (topic.length != 0) {
+        return topic_name_valid(topic, UINT32_MAX) ? REASON_SUCCESS
+                                                   : REASON_TOPIC_NAME_INVALID; // [MQTT-3.3.2-2]
     }
     // Before 5.0 there are no properties, so that an empty topic never passes. [MQTT-4.7.3-1]
     struct property alias;
-    return property_find(publish->properties, PROPERTY_TOPIC_ALIAS, &alias) ? REASON_SUCCESS
-                                                                            : REASON_PROTOCOL_ERROR;
+    return property_find(properties, PROPERTY_TOPIC_ALIAS, &alias) ? REASON_SUCCESS : REASON_PROTOCOL_ERROR;
 }
 
 uint8_t publish_decode(const struct frame *frame, uint8_t version, struct packet *ret_packet)
 {
     struct reader reader = reader_of(frame->body);
-    struct packet_publish publish = {
-        .dup = (frame->header & PUBLISH_DUP) != 0,
-        .qos = frame->header >> 1 & 3,
-        .retain = (frame->header & PUBLISH_RETAIN) != 0,
-    };
-    publish.topic = reader_get_binary(&reader);
-    bool plain = topic_name_plain(publish.topic);
-    if (reader.failed || (!plain && !utf8_valid(publish.topic)))
+    struct bytes topic = reader_get_binary(&reader);
+    bool plain = topic_name_plain(topic);
+    if (reader.failed || (!plain && !utf8_valid(topic)))
         return REASON_MALFORMED_PACKET; // [MQTT-3.3.2-1]
+    uint8_t qos = frame->header >> 1 & 3;
+    uint16_t packet_id = 0;
+    struct bytes properties = {0};
     uint8_t reason = REASON_SUCCESS;
-    if (publish.qos > 0) {
-        publish.packet_id = reader_get_u16(&reader);
-        reason = packet_id_check(&reader, publish.packet_id);
+    if (qos > 0) {
+        packet_id = reader_get_u16(&reader);
+        reason = packet_id_check(&reader, packet_id);
     }
     if (reason == REASON_SUCCESS)
-        reason = properties_decode(&reader, PACKET_PUBLISH, version, &publish.properties);
+        reason = properties_decode(&reader, PACKET_PUBLISH, version, &properties);
     if (reason == REASON_SUCCESS && !plain)
-        reason = topic_check(&publish);
-    if (reason == REASON_SUCCESS) {
-        publish.payload = reader_get_bytes(&reader, reader_left(&reader));
-        ret_packet->type = PACKET_PUBLISH;
-        ret_packet->publish = publish;
-    }
-    return reason;
+        reason = topic_check(topic, properties);
+    if (reason != REASON_SUCCESS)
+        return reason;
+    // Field by field: a structure that was put together elsewhere would be copied before its parts have
+    // arrived in memory, which stalls.
+    struct packet_publish *publish = &ret_packet->publish;
+    ret_packet->type = PACKET_PUBLISH;
+    publish->dup = (frame->header & PUBLISH_DUP) != 0;
+    publish->qos = qos;
+    publish->retain = (frame->header & PUBLISH_RETAIN) != 0;
+    publish->packet_id = packet_id;
+    publish->topic = topic;
+    publish->properties = properties;
+    publish->payload = reader_get_bytes(&reader, reader_left(&reader));
+    return REASON_SUCCESS;
 }
 
 static uint64_t head_body_size(const struct packet_publish *publish, uint8_t version)

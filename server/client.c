@@ -116,26 +116,13 @@ static void client_publish_will(struct shard *shard, struct link *link)
     publication_finish(&publication);
 }
 
-// A plain PUBLISH of 3.x leaves as it came.
-static struct bytes client_plain_packet(const struct link *link, const struct frame *frame)
-{
-    bool plain = link->version != MQTT_VERSION_5_0 && frame->header == PACKET_PUBLISH << 4;
-    return plain ? frame_packet(frame) : (struct bytes){0};
-}
-
 static void client_publish(struct shard *shard, const struct link *link, const struct frame *frame,
                            const struct packet_publish *publish)
 {
-    struct publication publication = {
-        .topic = publish->topic,
-        .properties = publish->properties,
-        .payload = publish->payload,
-        .packet = client_plain_packet(link, frame),
-        .stamp_ns = shard_stamp(shard),
-        .qos = publish->qos,
-        .retain = publish->retain,
-        .pools = &shard->messages,
-    };
+    struct publication publication;
+    publication_from_packet(&publication, publish, frame, link->version);
+    publication.stamp_ns = shard_stamp(shard);
+    publication.pools = &shard->messages;
     if (!burst_take(shard, &publication)) {
         burst_end(shard);
         burst_begin(shard, &publication, publish_route(shard, &publication));
@@ -146,9 +133,7 @@ static void client_publish(struct shard *shard, const struct link *link, const s
 static void client_acknowledge(struct shard *shard, const struct client *client, const struct effect *effect)
 {
     if (effect->acknowledge != 0)
-        store_commit(&shard->store, (struct acknowledgement){.client = client->id,
-                                                             .packet_id = effect->packet_id,
-                                                             .packet_type = effect->acknowledge});
+        store_commit(&shard->store, client->id, effect->acknowledge, effect->packet_id, REASON_SUCCESS);
 }
 
 static void client_carry_out(struct shard *shard, struct client *client, const struct frame *frame,

@@ -163,19 +163,26 @@ void mail_phase_from_main(struct shard *addressee, enum shard_phase phase)
     mailbox_post(&addressee->mailbox, block);
 }
 
+static struct bytes take_bytes(const uint8_t **at, uint32_t length)
+{
+    struct bytes bytes = {*at, length};
+    *at += length;
+    return bytes;
+}
+
 static void handle_publication(struct shard *shard, const struct mail_publication *mail, uint32_t from)
 {
     const uint8_t *at = (const uint8_t *)(mail + 1);
-    struct publication publication = {
-        .topic = {at, mail->topic_length},
-        .properties = {at + mail->topic_length, mail->properties_length},
-        .payload = {at + mail->topic_length + mail->properties_length, mail->payload_length},
-        .stamp_ns = mail->stamp_ns,
-        .expiry_s = mail->expiry_s,
-        .qos = mail->qos,
-        .retain = mail->retain,
-        .pools = &shard->messages,
-    };
+    struct publication publication;
+    publication_init(&publication);
+    publication.topic = take_bytes(&at, mail->topic_length);
+    publication.properties = take_bytes(&at, mail->properties_length);
+    publication.payload = take_bytes(&at, mail->payload_length);
+    publication.stamp_ns = mail->stamp_ns;
+    publication.expiry_s = mail->expiry_s;
+    publication.qos = mail->qos;
+    publication.retain = mail->retain;
+    publication.pools = &shard->messages;
     publish_deliver(shard, &publication, from);
     publication_finish(&publication);
 }

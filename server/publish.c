@@ -83,13 +83,11 @@ void publish_sys(struct shard *shard)
 
 void publish_acknowledge(struct shard *shard)
 {
-    struct acknowledgement acknowledgement;
-    while (store_next_released(&shard->store, &acknowledgement)) {
-        struct client *client = client_find(shard, acknowledgement.client);
+    const struct acknowledgement *next;
+    while ((next = store_next_released(&shard->store)) != NULL) {
+        struct client *client = client_find(shard, next->client);
         if (client == NULL || client->link.state != LINK_OPEN)
             continue; // a client that comes back sends its PUBLISH or PUBREL again
-        link_put_ack(
-            &client->link, &shard->turn, acknowledgement.packet_type,
-            (struct packet_ack){.packet_id = acknowledgement.packet_id, .reason = acknowledgement.reason});
+        link_put_ack(&client->link, &shard->turn, next->packet_type, next->packet_id, next->reason);
     }
 }

@@ -12,8 +12,8 @@ static struct bytes message_put(struct message *message, struct bytes bytes)
     return copy;
 }
 
-// What stays idle in each pool: about what one turn lets go.
-#define POOL_IDLE_BYTES 262144u
+// What stays idle in each pool: what a few hundred clients with full windows let go at once.
+#define POOL_IDLE_BYTES 4194304u
 
 void message_pools_init(struct message_pools *pools)
 {
@@ -56,17 +56,43 @@ struct message *message_create(const struct publication *from)
     struct message *message = message_allocate(pool, sizeof *message + capacity);
     if (message == NULL)
         return NULL;
-    *message = (struct message){
-        .segment = {.data = (uint8_t *)(message + 1), .pool = pool, .references = 1, .capacity = capacity},
-        .stamp_ns = from->stamp_ns,
-        .expiry_s = from->expiry_s,
-        .qos = from->qos,
-        .retain = from->retain,
-    };
+    // Every field by itself: clearing the whole first would cost more than the rest.
+    message->segment.data = (uint8_t *)(message + 1);
+    message->segment.pool = pool;
+    message->segment.next = NULL;
+    message->segment.references = 1;
+    message->segment.capacity = capacity;
+    message->segment.used = 0;
+    message->stamp_ns = from->stamp_ns;
+    message->expiry_s = from->expiry_s;
+    message->qos = from->qos;
+    message->retain = from->retain;
+    message->superseded = false;
     message->topic = message_put(message, from->topic);
     message->properties = message_put(message, from->properties);
     message->payload = message_put(message, from->payload);
     return message;
+}
+
+// A PUBLISH of 3.x that is neither retained nor repeated leaves as it came.
+static bool packet_is_form(const struct frame *frame, uint8_t version, uint8_t qos)
+{
+    return version != MQTT_VERSION_5_0 && frame->header == (PACKET_PUBLISH << 4 | qos << 1);
+}
+
+void publication_from_packet(struct publication *publication, const struct packet_publish *publish,
+                             const struct frame *frame, uint8_t version)
+{
+    publication_init(publication);
+    publication->topic = publish->topic;
+    publication->properties = publish->properties;
+    publication->payload = publish->payload;
+    publication->qos = publish->qos;
+    publication->retain = publish->retain;
+    if (!packet_is_form(frame, version, publish->qos))
+        return;
+    publication->packet = frame_packet(frame);
+    publication->packet_form = publish->qos == 0 ? WIRE_3 : publish->qos == 1 ? WIRE_3_QOS_1 : WIRE_3_QOS_2;
 }
 
 void publication_from_message(struct publication *publication, struct message *message)

@@ -51,7 +51,8 @@ struct publication {
     struct bytes topic;
     struct bytes properties;
     struct bytes payload;
-    struct bytes packet; // the PUBLISH as it came, if that is its form WIRE_3; else empty
+    struct bytes packet;           // the PUBLISH as it came, if that is one of its forms; else empty
+    enum wire_variant packet_form; // which one
     uint64_t stamp_ns;
     uint32_t expiry_s;
     uint8_t qos;
@@ -82,6 +83,22 @@ static inline void message_unref(struct message *message)
 static inline uint32_t message_size(const struct message *message)
 {
     return message->topic.length + message->properties.length + message->payload.length;
+}
+
+// A publication of nothing yet, QoS 0. Its forms are left as they are: `encoded` tells which there are.
+static inline void publication_init(struct publication *publication)
+{
+    memset(publication, 0, offsetof(struct publication, wire));
+}
+
+// A publication of a packet that was received; both are borrowed.
+void publication_from_packet(struct publication *publication, const struct packet_publish *publish,
+                             const struct frame *frame, uint8_t version);
+
+// Whether the packet that was received is this form.
+static inline bool publication_came_as(const struct publication *publication, enum wire_variant variant)
+{
+    return publication->packet.length > 0 && publication->packet_form == variant;
 }
 
 // A publication of a kept message; it borrows the caller's reference.

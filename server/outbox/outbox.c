@@ -105,9 +105,7 @@ static uint8_t *outbox_reserve_large(struct outbox *outbox, uint32_t length)
     return room;
 }
 
-// Room for `length` private bytes at the end of the stream, to be filled before anything else is appended.
-// NULL (and `failed`) if there is no memory.
-static uint8_t *outbox_reserve(struct outbox *outbox, uint32_t length)
+static uint8_t *outbox_reserve_slow(struct outbox *outbox, uint32_t length)
 {
     if (outbox->failed)
         return NULL;
@@ -120,6 +118,26 @@ static uint8_t *outbox_reserve(struct outbox *outbox, uint32_t length)
     outbox->chunk->used += length;
     outbox_append(outbox, span);
     return outbox->failed ? NULL : room;
+}
+
+// Room for `length` private bytes at the end of the stream, to be filled before anything else is appended.
+// NULL (and `failed`) if there is no memory.
+static inline uint8_t *outbox_reserve(struct outbox *outbox, uint32_t length)
+{
+    // Mostly the chunk is what the stream ends with, and has room.
+    struct segment *chunk = outbox->chunk;
+    if (chunk != NULL && chunk->capacity - chunk->used >= length && outbox->head != outbox->tail &&
+        !outbox->failed) {
+        struct span *last = outbox_span(outbox, outbox->tail - 1);
+        if (last->segment == chunk && last->offset + last->length == chunk->used) {
+            uint8_t *room = chunk->data + chunk->used;
+            chunk->used += length;
+            last->length += length;
+            outbox->bytes += length;
+            return room;
+        }
+    }
+    return outbox_reserve_slow(outbox, length);
 }
 
 void outbox_put_packet(struct outbox *outbox, const struct packet *packet, uint8_t version)

@@ -79,7 +79,7 @@ static struct span wirelog_copy(struct wirelog *log, struct bytes packet)
 
 struct span wirelog_add(struct wirelog *log, struct publication *publication, enum wire_variant variant)
 {
-    struct span span = variant == WIRE_3 && publication->packet.length > 0
+    struct span span = variant == WIRE_3 && publication_came_as(publication, WIRE_3)
                            ? wirelog_copy(log, publication->packet)
                            : wirelog_encode(log, publication, variant);
     if (span.segment == NULL)

@@ -28,4 +28,21 @@ static inline struct span wirelog_publish(struct wirelog *log, struct publicatio
                                                : wirelog_add(log, publication, variant);
 }
 
+// The same for a copy: the bytes of a form above QoS 0, and where in them the packet identifier lies. Nothing
+// is encoded where the packet came in this form; those bytes are borrowed from the publication.
+static inline struct bytes wirelog_packet(struct wirelog *log, struct publication *publication,
+                                          enum wire_variant variant, uint32_t *ret_packet_id_at)
+{
+    if (publication_came_as(publication, variant)) {
+        const struct bytes *topic = &publication->topic; // it lies in the packet
+        *ret_packet_id_at = (uint32_t)(topic->data + topic->length - publication->packet.data);
+        return publication->packet;
+    }
+    struct span span = wirelog_publish(log, publication, variant);
+    if (span.segment == NULL)
+        return (struct bytes){0};
+    *ret_packet_id_at = publication->packet_id_at[variant];
+    return span_bytes(span);
+}
+
 #endif

@@ -45,9 +45,26 @@ static uint32_t matches_offset(uint32_t topic_length)
     return (topic_length + (uint32_t) _Alignof(struct match) - 1) & ~((uint32_t) _Alignof(struct match) - 1);
 }
 
-static struct match *entry_matches(struct cache_entry *entry)
+static struct match *entry_matches(const struct cache_entry *entry)
 {
-    return (struct match *)(entry->topic + matches_offset(entry->topic_length));
+    return (struct match *)(uintptr_t)(entry->topic + matches_offset(entry->topic_length));
+}
+
+// Whether the entry answers for this topic; then *ret_matches is what it holds.
+static bool entry_answers(const struct cache_entry *entry, struct bytes topic, uint64_t generation,
+                          struct matches *ret_matches)
+{
+    if (entry == NULL || entry->generation != generation ||
+        !bytes_equal((struct bytes){entry->topic, entry->topic_length}, topic))
+        return false;
+    *ret_matches = (struct matches){entry_matches(entry), entry->count, entry->shards};
+    return true;
+}
+
+bool cache_find_latest(const struct cache *cache, struct bytes topic, uint64_t generation,
+                       struct matches *ret_matches)
+{
+    return entry_answers(cache->latest, topic, generation, ret_matches);
 }
 
 bool cache_find(struct cache *cache, const struct cache_key *key, uint64_t generation,
@@ -58,12 +75,10 @@ bool cache_find(struct cache *cache, const struct cache_key *key, uint64_t gener
     const struct cache_set *set = &cache->sets[key->hash & cache->set_mask];
     for (uint32_t way = 0; way < CACHE_WAYS; way++) {
         struct cache_entry *entry = set->entries[way];
-        if (set->tags[way] != key->hash || entry == NULL || entry->generation != generation)
-            continue;
-        if (!bytes_equal((struct bytes){entry->topic, entry->topic_length}, key->topic))
+        if (set->tags[way] != key->hash || !entry_answers(entry, key->topic, generation, ret_matches))
             continue;
         entry->asked = true;
-        *ret_matches = (struct matches){entry_matches(entry), entry->count, entry->shards};
+        cache->latest = entry;
         return true;
     }
     return false;
@@ -101,6 +116,8 @@ static void cache_drop(struct cache *cache, struct cache_entry **place)
     if (*place == NULL)
         return;
     cache->bytes -= sizeof(struct cache_entry) + (*place)->capacity;
+    if (cache->latest == *place)
+        cache->latest = NULL;
     free(*place);
     *place = NULL;
 }
@@ -158,6 +175,7 @@ void cache_put(struct cache *cache, const struct cache_key *key, uint64_t genera
     struct cache_entry *entry = cache_reserve(cache, &set->entries[way], needed, generation);
     if (entry == NULL)
         return;
+    cache->latest = entry;
     set->tags[way] = key->hash;
     entry->generation = generation;
     entry->shards = matches->shards;

@@ -28,8 +28,9 @@ struct cache_set {
 };
 
 struct cache {
-    struct cache_set *sets; // NULL: nothing is remembered
-    void *memory;           // of the sets, which begin at a cache line in it
+    struct cache_set *sets;     // NULL: nothing is remembered
+    void *memory;               // of the sets, which begin at a cache line in it
+    struct cache_entry *latest; // that was found or put in; NULL if it is there no more
     uint64_t set_mask;
     uint32_t ways;
     uint32_t matches_max;
@@ -48,6 +49,11 @@ struct cache_key {
     uint64_t hash;
     struct bytes topic;
 };
+
+// True and *ret_matches if this topic is the one that was found or put in last, at this generation: who
+// publishes often stays with a topic, and this needs no hash of it.
+bool cache_find_latest(const struct cache *cache, struct bytes topic, uint64_t generation,
+                       struct matches *ret_matches);
 
 // True and *ret_matches if the matches of this topic were put in at this generation. They stay until the next
 // cache_put.

@@ -36,8 +36,10 @@ void router_destroy(struct router *router)
 
 struct matches router_match(struct router *router, struct bytes topic)
 {
-    struct cache_key key = {hash_bytes(topic.data, topic.length, router->hash_seed), topic};
     struct matches matches;
+    if (cache_find_latest(&router->cache, topic, router->tree.generation, &matches))
+        return matches;
+    struct cache_key key = {hash_bytes(topic.data, topic.length, router->hash_seed), topic};
     if (cache_find(&router->cache, &key, router->tree.generation, &matches))
         return matches;
     matches = tree_match(&router->tree, topic);

@@ -29,13 +29,15 @@ void link_put(struct link *link, struct turn *turn, const struct packet *packet)
     link_touch(link, turn);
 }
 
-void link_put_ack(struct link *link, struct turn *turn, uint8_t packet_type, struct packet_ack ack)
+void link_put_ack(struct link *link, struct turn *turn, uint8_t packet_type, uint16_t packet_id,
+                  uint8_t reason)
 {
-    if (ack.reason != REASON_SUCCESS) {
-        link_put(link, turn, &(struct packet){.type = packet_type, .ack = ack});
+    if (reason != REASON_SUCCESS) {
+        struct packet packet = {.type = packet_type, .ack = {.packet_id = packet_id, .reason = reason}};
+        link_put(link, turn, &packet);
         return;
     }
-    outbox_put_ack(&link->outbox, packet_type, ack.packet_id);
+    outbox_put_ack(&link->outbox, packet_type, packet_id);
     counter_add(&turn->counters->packets_sent, 1);
     link_touch(link, turn);
 }

@@ -73,7 +73,8 @@ void link_put(struct link *link, struct turn *turn, const struct packet *packet)
 
 // The same for PUBACK, PUBREC, PUBREL and PUBCOMP, of which there are many: cheaper where they carry no
 // reason.
-void link_put_ack(struct link *link, struct turn *turn, uint8_t packet_type, struct packet_ack ack);
+void link_put_ack(struct link *link, struct turn *turn, uint8_t packet_type, uint16_t packet_id,
+                  uint8_t reason);
 
 // When silence ends this link; TIMER_NEVER without keep-alive. [MQTT-3.1.2-24]
 uint64_t link_silence_deadline_ns(const struct link *link);

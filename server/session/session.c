@@ -143,28 +143,37 @@ static bool session_send(struct session *session, struct turn *turn, struct mess
     return true;
 }
 
-// A small message for many is encoded once, and each subscriber's copy gets its identifier: copying is a
-// fraction of encoding.
-static bool session_copies(const struct publication *publication, struct delivery delivery)
+static enum wire_variant session_variant(const struct session *session, struct delivery delivery)
 {
-    return publication->audience >= COPY_AUDIENCE && delivery.qos > 0 && !delivery.retain &&
-           delivery.identifier == 0 && message_size(publication->message) <= COPY_BYTES;
+    bool is_5 = session->link->version == MQTT_VERSION_5_0;
+    return (is_5 ? WIRE_5_QOS_1 : WIRE_3_QOS_1) + (delivery.qos - 1u);
 }
 
-// As session_send, for one of many.
+// A small message leaves as a copy of a packet that is there, or is encoded once for many, and each copy gets
+// its own identifier: copying is a fraction of encoding.
+static bool session_copies(const struct session *session, const struct publication *publication,
+                           struct delivery delivery)
+{
+    return delivery.qos > 0 && !delivery.retain && delivery.identifier == 0 &&
+           message_size(publication->message) <= COPY_BYTES &&
+           (publication->audience >= COPY_AUDIENCE ||
+            publication_came_as(publication, session_variant(session, delivery)));
+}
+
+// As session_send.
 static bool session_send_copy(struct session *session, struct turn *turn, struct publication *publication,
                               struct delivery delivery)
 {
-    struct link *link = session->link;
-    enum wire_variant variant =
-        (link->version == MQTT_VERSION_5_0 ? WIRE_5_QOS_1 : WIRE_3_QOS_1) + (delivery.qos - 1u);
-    struct span span = wirelog_publish(turn->wirelog, publication, variant);
-    if (span.segment == NULL || !outbox_has_room(&link->outbox, span.length))
+    struct outbox *outbox = &session->link->outbox;
+    uint32_t packet_id_at = 0;
+    struct bytes packet =
+        wirelog_packet(turn->wirelog, publication, session_variant(session, delivery), &packet_id_at);
+    if (packet.length == 0 || !outbox_has_room(outbox, packet.length))
         return false;
     uint16_t packet_id = session_begin(session, turn, publication->message, delivery);
     if (packet_id == 0)
         return false;
-    outbox_put_copy(&link->outbox, span_bytes(span), publication->packet_id_at[variant], packet_id);
+    outbox_put_copy(outbox, packet, packet_id_at, packet_id);
     session_count_sent(session, turn);
     return true;
 }
@@ -214,9 +223,9 @@ static void session_deliver_kept(struct session *session, struct turn *turn, str
         return;
     }
     bool now = session->link != NULL && !session_waiting(session);
-    if (now &&
-        (session_copies(publication, delivery) ? session_send_copy(session, turn, publication, delivery)
-                                               : session_send(session, turn, message, delivery)))
+    if (now && (session_copies(session, publication, delivery)
+                    ? session_send_copy(session, turn, publication, delivery)
+                    : session_send(session, turn, message, delivery)))
         return;
     session_queue(session, turn, message, delivery);
 }
@@ -288,7 +297,7 @@ static void session_resend(struct session *session, struct turn *turn, uint16_t 
                            const struct inflight_slot *slot)
 {
     if (slot->wait == INFLIGHT_WAIT_PUBCOMP) {
-        link_put_ack(session->link, turn, PACKET_PUBREL, (struct packet_ack){.packet_id = packet_id});
+        link_put_ack(session->link, turn, PACKET_PUBREL, packet_id, REASON_SUCCESS);
         return;
     }
     struct message *message = slot->item;
@@ -320,7 +329,7 @@ void session_acknowledged(struct session *session, struct turn *turn, uint8_t pa
         counter_subtract(&turn->counters->messages_inflight, 1);
     // PUBREL answers every PUBREC, so that a client that resumes an exchange we have forgotten can end it.
     if (packet_type == PACKET_PUBREC && result != INFLIGHT_ENDED)
-        link_put_ack(session->link, turn, PACKET_PUBREL, (struct packet_ack){.packet_id = ack->packet_id});
+        link_put_ack(session->link, turn, PACKET_PUBREL, ack->packet_id, REASON_SUCCESS);
     if (session_waiting(session))
         session_pump(session, turn);
 }

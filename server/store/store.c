@@ -28,17 +28,21 @@ static void store_grow(struct store *store)
     *store = (struct store){.waiting = larger, .capacity = capacity, .tail = count};
 }
 
-void store_commit(struct store *store, struct acknowledgement acknowledgement)
+void store_commit(struct store *store, uint64_t client, uint8_t packet_type, uint16_t packet_id,
+                  uint8_t reason)
 {
     if (store->tail - store->head == store->capacity)
         store_grow(store);
-    store->waiting[store->tail++ & (store->capacity - 1)] = acknowledgement;
+    struct acknowledgement *acknowledgement = &store->waiting[store->tail++ & (store->capacity - 1)];
+    acknowledgement->client = client;
+    acknowledgement->packet_id = packet_id;
+    acknowledgement->packet_type = packet_type;
+    acknowledgement->reason = reason;
 }
 
-bool store_next_released(struct store *store, struct acknowledgement *ret_acknowledgement)
+const struct acknowledgement *store_next_released(struct store *store)
 {
     if (store->head == store->tail)
-        return false;
-    *ret_acknowledgement = store->waiting[store->head++ & (store->capacity - 1)];
-    return true;
+        return NULL;
+    return &store->waiting[store->head++ & (store->capacity - 1)];
 }

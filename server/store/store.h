@@ -29,11 +29,13 @@ struct store {
 void store_init(struct store *store);
 void store_finish(struct store *store);
 
-// Asks for `acknowledgement` to be released once what it stands for is in the store's hands.
-void store_commit(struct store *store, struct acknowledgement acknowledgement);
+// Asks for an acknowledgement to the connection `client` to be released once what it stands for is in the
+// store's hands.
+void store_commit(struct store *store, uint64_t client, uint8_t packet_type, uint16_t packet_id,
+                  uint8_t reason);
 
-// Takes the next released acknowledgement, in the order in which they were asked for. Returns false if there
-// is none.
-bool store_next_released(struct store *store, struct acknowledgement *ret_acknowledgement);
+// Takes the next released acknowledgement, in the order in which they were asked for; borrowed until the next
+// store_commit. Returns NULL if there is none.
+const struct acknowledgement *store_next_released(struct store *store);
 
 #endif

@@ -68,6 +68,40 @@ static void a_later_generation_makes_it_stale(void)
     cache_finish(&cache);
 }
 
+static bool holds_latest(const char *topic, uint64_t generation, uint32_t count)
+{
+    struct matches matches = {0};
+    return cache_find_latest(&cache, bytes_of(topic), generation, &matches) && matches.count == count &&
+           matches.shards == count + 1000u &&
+           (count == 0 || matches.list[count - 1].owner == &people[count - 1]);
+}
+
+static void the_latest_is_found_without_its_hash(void)
+{
+    cache_init(&cache, 16, 100);
+    CU_ASSERT_FALSE(holds_latest("a", 1, 3));
+    put(key_of("a", 5), 1, 3);
+    CU_ASSERT_TRUE(holds_latest("a", 1, 3));
+    CU_ASSERT_FALSE(holds_latest("a", 2, 3));
+    put(key_of("b", 6), 1, 4);
+    CU_ASSERT_TRUE(holds_latest("b", 1, 4));
+    CU_ASSERT_FALSE(holds_latest("a", 1, 3));
+    CU_ASSERT_TRUE(holds(key_of("a", 5), 1, 3)); // found: it is the latest again
+    CU_ASSERT_TRUE(holds_latest("a", 1, 3));
+    cache_finish(&cache);
+}
+
+static void the_latest_goes_with_its_entry(void)
+{
+    cache_init(&cache, 1, 100);
+    put(key_of("a", 5), 1, 3);
+    cache.bytes_max = 100;
+    put(key_of("b", 6), 1, 50); // too large: what was in its place has gone, and nothing has come
+    CU_ASSERT_FALSE(holds_latest("a", 1, 3));
+    CU_ASSERT_FALSE(holds_latest("b", 1, 50));
+    cache_finish(&cache);
+}
+
 static void of_two_topics_with_one_hash_the_later_stays(void)
 {
     cache_init(&cache, 16, 100);
@@ -232,6 +266,8 @@ int main(void)
     static const struct test_case cases[] = {
         {"what was put in is found", what_was_put_in_is_found},
         {"a later generation makes it stale", a_later_generation_makes_it_stale},
+        {"the latest is found without its hash", the_latest_is_found_without_its_hash},
+        {"the latest goes with its entry", the_latest_goes_with_its_entry},
         {"of two topics with one hash the later stays", of_two_topics_with_one_hash_the_later_stays},
         {"a full set keeps what is asked for", a_full_set_keeps_what_is_asked_for},
         {"what is stale makes room first", what_is_stale_makes_room_first},

@@ -187,15 +187,12 @@ static void deliver(struct publication publication, struct subscription_options 
 // Routes what the client publishes to itself.
 static void deliver_back(const struct frame *frame, const struct packet_publish *publish)
 {
-    bool plain = frame->header == PACKET_PUBLISH << 4;
-    deliver((struct publication){.topic = publish->topic,
-                                 .payload = publish->payload,
-                                 .packet = plain ? frame_packet(frame) : (struct bytes){0},
-                                 .qos = publish->qos,
-                                 .retain = publish->retain,
-                                 .audience = publish->retain ? 1 : 100,
-                                 .pools = &shard.messages},
-            (struct subscription_options){.qos = 2});
+    struct publication publication;
+    publication_from_packet(&publication, publish, frame, client.version);
+    publication.audience = publish->retain ? 1 : 100;
+    publication.pools = &shard.messages;
+    session_deliver(session, &shard.turn, &publication, (struct subscription_options){.qos = 2}, 0);
+    publication_finish(&publication);
 }
 
 // Returns false if the link ended.
@@ -228,8 +225,7 @@ static bool carry_out(const struct frame *frame, const struct effect *effect)
         return false;
     }
     if (effect->acknowledge != 0)
-        link_put_ack(&client, &shard.turn, effect->acknowledge,
-                     (struct packet_ack){.packet_id = effect->packet_id});
+        link_put_ack(&client, &shard.turn, effect->acknowledge, effect->packet_id, REASON_SUCCESS);
     return true;
 }
 

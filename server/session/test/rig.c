@@ -73,8 +73,7 @@ static void client_carry_out(struct client *client)
         client_attach(client);
     client->routed += effect->kind == EFFECT_PUBLISH;
     if ((effect->kind == EFFECT_PUBLISH || effect->kind == EFFECT_ACKNOWLEDGE) && effect->acknowledge != 0)
-        link_put_ack(&client->link, &rig.turn, effect->acknowledge,
-                     (struct packet_ack){.packet_id = effect->packet_id});
+        link_put_ack(&client->link, &rig.turn, effect->acknowledge, effect->packet_id, REASON_SUCCESS);
 }
 
 void client_sends_bytes(struct client *client, struct bytes bytes)
