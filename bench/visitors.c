@@ -102,7 +102,7 @@ static int visitor_take(struct visitors *visitors, struct visitor *visitor, cons
         return visitor_take_connack(visitors, visitor, packet);
     if (packet->type == WIRE_PUBLISH && visitor->stage == VISITOR_SUBSCRIBED)
         visitor_take_retained(visitors, visitor, packet);
-    else if (packet->type == WIRE_PUBREL)
+    else if (packet->type == WIRE_PUBREL && visitor->stage != VISITOR_LEAVING) // [MQTT-3.14.4-2]
         visitor_reply(visitors, WIRE_PUBCOMP, packet->packet_id);
     else if (packet->type == WIRE_SUBACK && packet->code > 2)
         return visitor_fail(visitor, 0, "the broker refused the subscription");
