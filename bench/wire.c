@@ -216,24 +216,16 @@ static bool splitter_finish_publish(struct splitter *splitter, struct wire_packe
     return true;
 }
 
-static bool splitter_take_publish(struct splitter *splitter, const struct publish_form *form,
-                                  struct wire_packet *ret_packet)
+// Holds a PUBLISH of which the head is there, and more is to come.
+static bool splitter_hold_publish(struct splitter *splitter, const struct publish_form *form)
 {
     const uint8_t *at = splitter->at;
-    struct wire_packet packet = {.type = WIRE_PUBLISH};
-    packet.packet_id = form->id_at != 0 ? get_u16(at + form->id_at) : 0;
-    memcpy(&packet.tag, at + form->tag_at, sizeof(packet.tag));
-
-    size_t left = (size_t)(splitter->end - at);
-    if (left < form->size) {
-        splitter->held = packet;
-        splitter->skip = form->size - (uint32_t)left;
-        splitter->at = splitter->end;
-        return false;
-    }
-    splitter->at += form->size;
-    *ret_packet = packet;
-    return true;
+    splitter->held = (struct wire_packet){.type = WIRE_PUBLISH};
+    splitter->held.packet_id = form->id_at != 0 ? get_u16(at + form->id_at) : 0;
+    memcpy(&splitter->held.tag, at + form->tag_at, sizeof(splitter->held.tag));
+    splitter->skip = form->size - (uint32_t)(splitter->end - at);
+    splitter->at = splitter->end;
+    return false;
 }
 
 // Whatever is not a PUBLISH with a whole head.
@@ -259,7 +251,8 @@ static bool splitter_take_small(struct splitter *splitter, struct wire_packet *r
     return true;
 }
 
-bool splitter_next(struct splitter *splitter, const struct publish_form *form, struct wire_packet *ret_packet)
+bool splitter_next_other(struct splitter *splitter, const struct publish_form *form,
+                         struct wire_packet *ret_packet)
 {
     if (splitter->skip > 0)
         return splitter_finish_publish(splitter, ret_packet);
@@ -272,5 +265,5 @@ bool splitter_next(struct splitter *splitter, const struct publish_form *form, s
         return splitter_fail(splitter);
     if (left < form->head_size)
         return splitter_stash(splitter);
-    return splitter_take_publish(splitter, form, ret_packet);
+    return splitter_hold_publish(splitter, form);
 }
