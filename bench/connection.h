@@ -1,56 +1,51 @@
 // SPDX-License-Identifier: MIT
-// A non-blocking TCP connection to the broker.
+// A non-blocking connection to the broker, and the one place that knows over what it goes:
 //
-// Bytes are sent at once and straight from the caller's buffer; only what the socket did not take is copied,
-// and while such a rest is pending the socket is watched for room. Received bytes lie in a buffer that all
-// connections share.
+//     MQTT                                 MQTT
+//      | the caller's bytes                 ^ the splitter, piece by piece
+//     [WebSocket: a header in front]       [WebSocket: payload of frames, where it lies]
+//     [TLS: sealed]                        [TLS: opened]
+//      | send                               | recv
+//     socket -------------------------------'
+//
+// Bytes are sent at once and straight from the caller's buffer (those of TLS from where they were sealed);
+// only what the socket did not take is copied, and while such a rest is pending the socket is watched for
+// room. Received bytes lie in a buffer that all connections share.
 #ifndef BENCH_CONNECTION_H
 #define BENCH_CONNECTION_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/socket.h>
 
+#include "bench/bytes.h"
+#include "bench/transport.h"
 #include "bench/wire.h"
 
-#define RECEIVE_BYTES 262144u
-
-struct receive_buffer {
-    uint8_t stash_room[WIRE_HEAD_MAX]; // for the splitter, in front of the data
-    uint8_t data[RECEIVE_BYTES];
-};
+struct layers; // what is between the socket and MQTT
 
 struct connection {
     int fd; // -1: closed
     int epoll_fd;
     void *owner; // what epoll reports
     bool watches_room;
-    uint8_t *pending; // bytes [pending_at, pending_end) wait for room
-    size_t pending_at;
-    size_t pending_end;
-    size_t pending_capacity;
+    struct bytes pending;  // waits for room
+    struct layers *layers; // NULL: nothing
     struct splitter splitter;
 };
-
-struct address {
-    struct sockaddr_storage storage;
-    socklen_t length;
-};
-
-// Resolves a name. Returns 0 or -EINVAL after one line on stderr.
-int address_resolve(const char *host, const char *port, struct address *ret_address);
 
 // Raises the limit of open files as far as needed for so many connections. Returns 0 or -EINVAL after one
 // line on stderr.
 int connection_limit_raise(uint32_t count);
 
 // Begins to connect, and asks `epoll_fd` to report `owner` when there is something to read or the connection
-// has failed. What is sent before the connection stands, waits. Returns 0 or a negative errno.
-int connection_open(struct connection *connection, const struct address *address, int epoll_fd, void *owner);
+// has failed. What is sent before the connection stands, waits. `transport` must outlive the connection.
+// Returns 0 or a negative errno.
+int connection_open(struct connection *connection, struct transport *transport, int epoll_fd, void *owner);
 void connection_close(struct connection *connection);
 
-// Returns 0 or a negative errno.
+// Sends MQTT packets, in one piece as far as the transport has such: one frame, one send. Returns 0 or a
+// negative errno.
 int connection_send(struct connection *connection, const uint8_t *data, size_t length);
 
 // Sends what is pending, as far as there is room. Returns 0 or a negative errno.
@@ -58,11 +53,31 @@ int connection_flush(struct connection *connection);
 
 static inline bool connection_blocked(const struct connection *connection)
 {
-    return connection->pending_at < connection->pending_end;
+    return bytes_length(&connection->pending) > 0;
 }
 
-// Receives once and gives the bytes to the splitter. Returns their number; -EAGAIN if there are none,
-// -ECONNRESET also when the peer closed, or another negative errno.
+// Receives once. The packets are then taken from the splitter, piece by piece:
+//
+//     do {
+//         while (splitter_next(&connection->splitter, ...))
+//             ...
+//     } while (connection_give_more(connection));
+//
+// Returns the number of bytes, those of frames included; -EAGAIN if there are none for MQTT; -ECONNRESET also
+// when the peer closed, or another negative errno.
 int connection_receive(struct connection *connection, struct receive_buffer *buffer);
+
+bool layers_give_more(struct connection *connection);
+
+// Gives the splitter, which has taken all that it had, the next piece of what was received. Returns false if
+// there is none. The broker's frames may be wrong: splitter.failed tells of that, too.
+static inline bool connection_give_more(struct connection *connection)
+{
+    return connection->layers != NULL && layers_give_more(connection);
+}
+
+// Why a call that returned `error` has failed; what a layer knows says more than the number. NULL if there is
+// no error.
+const char *connection_why(const struct connection *connection, int error);
 
 #endif

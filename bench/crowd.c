@@ -92,7 +92,7 @@ struct crowd *crowd_create(const struct options *options)
     if (rc != 0)
         (void)fail("cannot prepare", strerror(-rc));
     else if (connection_limit_raise(crowd->count) == 0 &&
-             address_resolve(options->host, options->port, &crowd->address) == 0)
+             transport_init(&crowd->team.transport, options) == 0)
         return crowd;
     crowd_destroy(crowd);
     return NULL;
@@ -106,6 +106,7 @@ void crowd_destroy(struct crowd *crowd)
         connection_close(&crowd->peers[index].connection);
     if (crowd->epoll_fd >= 0)
         close(crowd->epoll_fd);
+    transport_finish(&crowd->team.transport);
     publish_form_finish(&crowd->team.form);
     ledger_finish(&crowd->team.ledger);
     free(crowd->team.send_buffer);
@@ -183,7 +184,7 @@ int crowd_connect(struct crowd *crowd)
         uint32_t ready = crowd->team.ready_count;
         while (crowd->opened < crowd->count && crowd->opened - ready < CONNECTING_MAX) {
             struct peer *peer = &crowd->peers[crowd->opened++];
-            int rc = peer_open(peer, &crowd->team, &crowd->address, crowd->epoll_fd);
+            int rc = peer_open(peer, &crowd->team, crowd->epoll_fd);
             if (rc != 0)
                 return rc;
         }

@@ -14,7 +14,6 @@ struct crowd {
     struct peer *peers; // subscribers, then publishers; or idle connections
     uint32_t count;
     uint32_t opened;
-    struct address address; // the broker's
     int epoll_fd;
 };
 

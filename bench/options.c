@@ -2,6 +2,7 @@
 // The command line of the load generator.
 #include "bench/options.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
@@ -17,12 +18,19 @@
 
 #define SHAPES_TEXT "fan-out, fan-in, pairwise, shared, wildcard, idle, connect or retained"
 
+#define WS_PATH_DEFAULT "/mqtt"
+#define WS_PATH_MAX     1024u // bytes
+
 #define RATE_MAX 1e7
 #define RATE_MIN 1e-3
 
 enum option_id {
     OPTION_HOST = 256,
     OPTION_PORT,
+    OPTION_TLS,
+    OPTION_CAFILE,
+    OPTION_WS,
+    OPTION_WS_PATH,
     OPTION_PID,
     OPTION_SHAPE,
     OPTION_PUBLISHERS,
@@ -48,6 +56,10 @@ enum option_id {
 static const struct option long_options[] = {
     {"host", required_argument, NULL, OPTION_HOST},
     {"port", required_argument, NULL, OPTION_PORT},
+    {"tls", no_argument, NULL, OPTION_TLS},
+    {"cafile", required_argument, NULL, OPTION_CAFILE},
+    {"ws", no_argument, NULL, OPTION_WS},
+    {"ws-path", required_argument, NULL, OPTION_WS_PATH},
     {"pid", required_argument, NULL, OPTION_PID},
     {"shape", required_argument, NULL, OPTION_SHAPE},
     {"publishers", required_argument, NULL, OPTION_PUBLISHERS},
@@ -77,6 +89,10 @@ static const char usage[] =
     "\n"
     "  --host HOST          of the broker (127.0.0.1)\n"
     "  --port PORT          (1883)\n"
+    "  --tls                over TLS; the broker's certificate is not checked without\n"
+    "  --cafile FILE        certificates that it must come from\n"
+    "  --ws                 over WebSocket; with --tls within TLS\n"
+    "  --ws-path PATH       (/mqtt)\n"
     "  --pid PID            of the broker, for its CPU time and memory\n"
     "  --shape SHAPE        " SHAPES_TEXT "\n"
     "                       (fan-out)\n"
@@ -110,6 +126,13 @@ static const char *const shape_names[SHAPES] = {
 const char *shape_name(enum shape shape)
 {
     return shape_names[shape];
+}
+
+const char *transport_name(const struct options *options)
+{
+    if (options->ws)
+        return options->tls ? "wss" : "ws";
+    return options->tls ? "tls" : "tcp";
 }
 
 static const char *option_name(int id)
@@ -200,6 +223,18 @@ static int parse_qos(int id, const char *text, uint8_t *ret_qos)
     return rc;
 }
 
+static int parse_path(int id, const char *text, const char **ret_path)
+{
+    size_t length = strlen(text);
+    bool plain = text[0] == '/' && length <= WS_PATH_MAX;
+    for (size_t index = 0; index < length; index++)
+        plain = plain && isgraph((unsigned char)text[index]);
+    if (!plain)
+        return refuse(id, text, "a path that begins with / and has neither blanks nor other than ASCII");
+    *ret_path = text;
+    return 0;
+}
+
 static int parse_option(int id, const char *text, struct options *options)
 {
     switch (id) {
@@ -209,6 +244,17 @@ static int parse_option(int id, const char *text, struct options *options)
     case OPTION_PORT:
         options->port = text;
         return 0;
+    case OPTION_TLS:
+        options->tls = true;
+        return 0;
+    case OPTION_CAFILE:
+        options->cafile = text;
+        return 0;
+    case OPTION_WS:
+        options->ws = true;
+        return 0;
+    case OPTION_WS_PATH:
+        return parse_path(id, text, &options->ws_path);
     case OPTION_PID:
         return parse_pid(id, text, &options->pid);
     case OPTION_SHAPE:
@@ -301,8 +347,21 @@ static void options_complete(struct options *options)
         options->subscribers = shape == SHAPE_FAN_IN ? 1 : shape_pairs(shape) ? options->publishers : 100;
     if (options->connections == 0)
         options->connections = shape == SHAPE_IDLE ? 1000 : shape == SHAPE_CONNECT ? 64 : 1;
+    if (options->ws_path == NULL && options->ws)
+        options->ws_path = WS_PATH_DEFAULT;
     if (options->window == 0)
         options->window = larger(window_default(options), options->batch);
+}
+
+static int options_check_transport(const struct options *options)
+{
+    if (options->cafile != NULL && !options->tls)
+        return refuse_all("--cafile goes with --tls");
+    if (options->ws_path != NULL && !options->ws)
+        return refuse_all("--ws-path goes with --ws");
+    if (options->ring && (options->tls || options->ws))
+        return refuse_all("--ring asks the broker over TCP: it goes without --tls and --ws");
+    return 0;
 }
 
 static int options_check(const struct options *options)
@@ -324,7 +383,7 @@ static int options_check(const struct options *options)
         return refuse_all("--rate goes with publishers and without --batch");
     if (options->batch > options->window)
         return refuse_all("--batch is larger than the window");
-    return 0;
+    return options_check_transport(options);
 }
 
 int options_parse(int argc, char **argv, struct options *ret_options)

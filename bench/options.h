@@ -27,6 +27,10 @@ enum shape {
 struct options {
     const char *host;
     const char *port;
+    bool tls;
+    const char *cafile; // NULL: whatever certificate the broker has
+    bool ws;            // over WebSocket, within TLS if that is on too
+    const char *ws_path;
     pid_t pid; // of the broker; 0: no figures of its CPU time and memory
     enum shape shape;
     uint32_t publishers;
@@ -54,6 +58,9 @@ int options_parse(int argc, char **argv, struct options *ret_options);
 
 // "fan-out" for SHAPE_FAN_OUT.
 const char *shape_name(enum shape shape);
+
+// "tcp", "tls", "ws", or "wss" for both.
+const char *transport_name(const struct options *options);
 
 // Whether the shape has publishers and subscribers that stay.
 static inline bool shape_publishes(enum shape shape)

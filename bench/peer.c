@@ -18,8 +18,9 @@ static const char *const role_names[] = {
 
 static int peer_fail(const struct peer *peer, int error, const char *what)
 {
+    const char *why = connection_why(&peer->connection, error);
     fprintf(stderr, "hbmqtt_load: %s %u: %s%s%s\n", role_names[peer->role], peer->index, what,
-            error != 0 ? ": " : "", error != 0 ? strerror(-error) : "");
+            why != NULL ? ": " : "", why != NULL ? why : "");
     return error != 0 ? error : -EPROTO;
 }
 
@@ -245,17 +246,19 @@ static int peer_receive(struct peer *peer, struct team *team)
         team->traffic.receives++;
         latency_arrive(&team->latency, meter_now_ns());
     }
-    while (splitter_next(&peer->connection.splitter, &team->form, &packet)) {
-        rc = peer_take(peer, team, &packet);
-        if (rc != 0)
-            return rc;
-    }
+    do {
+        while (splitter_next(&peer->connection.splitter, &team->form, &packet)) {
+            rc = peer_take(peer, team, &packet);
+            if (rc != 0)
+                return rc;
+        }
+    } while (connection_give_more(&peer->connection));
     if (peer->connection.splitter.failed)
         return peer_fail(peer, 0, "the broker sent bytes that are no packet of this load");
     return peer_send_replies(peer, team);
 }
 
-int peer_open(struct peer *peer, const struct team *team, const struct address *address, int epoll_fd)
+int peer_open(struct peer *peer, struct team *team, int epoll_fd)
 {
     uint8_t connect[WIRE_HELLO_MAX];
     char client_id[48];
@@ -264,7 +267,7 @@ int peer_open(struct peer *peer, const struct team *team, const struct address *
     peer->next_id = peer->acknowledge_id = 1;
     if (peer->role == PEER_PUBLISHER)
         wire_put_topic(peer->topic, peer_group(peer, team));
-    int rc = connection_open(&peer->connection, address, epoll_fd, peer);
+    int rc = connection_open(&peer->connection, &team->transport, epoll_fd, peer);
     if (rc == 0) {
         peer->stage = PEER_CONNECTING;
         rc = connection_send(&peer->connection, connect, wire_put_connect(connect, client_id));

@@ -49,6 +49,7 @@ struct traffic {
 // What the peers of a run share.
 struct team {
     const struct options *options;
+    struct transport transport;
     struct publish_form form;
     struct ledger ledger;
     struct latency latency;
@@ -77,7 +78,7 @@ static inline void team_add_due(struct team *team, struct peer *publisher)
 }
 
 // Each of these returns 0, or a negative errno after one line on stderr.
-int peer_open(struct peer *peer, const struct team *team, const struct address *address, int epoll_fd);
+int peer_open(struct peer *peer, struct team *team, int epoll_fd);
 int peer_on_event(struct peer *peer, struct team *team, uint32_t epoll_events);
 int peer_publish(struct peer *peer, struct team *team); // as much as its window allows
 

@@ -194,6 +194,9 @@ static void print_json(const struct result *result, const struct figures *figure
     const struct options *options = result->options;
     printf("{\"shape\": \"%s\", \"qos\": %u, \"payload\": %u", shape_name(options->shape), options->qos,
            options->payload);
+    printf(", \"transport\": \"%s\"", transport_name(options));
+    if (result->cipher != NULL)
+        printf(", \"cipher\": \"%s\"", result->cipher);
     if (shape_publishes(options->shape)) {
         printf(", \"packet_bytes\": %u, \"publishers\": %u, \"subscribers\": %u", result->packet_bytes,
                options->publishers, options->subscribers);
@@ -215,14 +218,13 @@ static void print_json(const struct result *result, const struct figures *figure
     printf("}\n");
 }
 
-static void print_title(const struct options *options)
+static void print_title(const struct result *result)
 {
+    const struct options *options = result->options;
     printf("%s, ", shape_name(options->shape));
-    if (options->shape == SHAPE_IDLE || options->shape == SHAPE_CONNECT) {
-        printf("%u connections\n", options->connections);
-        return;
-    }
-    if (options->shape == SHAPE_RETAINED)
+    if (options->shape == SHAPE_IDLE || options->shape == SHAPE_CONNECT)
+        printf("%u connections", options->connections);
+    else if (options->shape == SHAPE_RETAINED)
         printf("%u messages to %u at once", options->retained, options->connections);
     else
         printf("%u to %u", options->publishers, options->subscribers);
@@ -230,17 +232,21 @@ static void print_title(const struct options *options)
         printf(" on %u topics", options->topics);
     if (options->shape == SHAPE_WILDCARD)
         printf(" with %u filters", options->filters);
-    printf(", QoS %u, %u bytes of payload", options->qos, options->payload);
+    if (shape_publishes(options->shape) || options->shape == SHAPE_RETAINED)
+        printf(", QoS %u, %u bytes of payload", options->qos, options->payload);
     if (shape_publishes(options->shape))
         printf(", window %u", options->window);
     if (options->rate > 0)
         printf(", %g messages a second", options->rate);
+    printf(", over %s", transport_name(options));
+    if (result->cipher != NULL)
+        printf(" (%s)", result->cipher);
     printf("\n");
 }
 
-static void print_table(const struct options *options, const struct figures *figures)
+static void print_table(const struct result *result, const struct figures *figures)
 {
-    print_title(options);
+    print_title(result);
     for (int index = 0; index < figures->count; index++) {
         const struct figure *figure = &figures->list[index];
         printf("  %-46s %14.*f\n", figure->words, figure->decimals, figure->value);
@@ -276,5 +282,5 @@ void report_print(const struct result *result)
     if (result->options->json)
         print_json(result, &figures);
     else
-        print_table(result->options, &figures);
+        print_table(result, &figures);
 }

@@ -16,8 +16,9 @@
 
 static int visitor_fail(const struct visitor *visitor, int error, const char *what)
 {
-    fprintf(stderr, "hbmqtt_load: visitor %u: %s%s%s\n", visitor->index, what, error != 0 ? ": " : "",
-            error != 0 ? strerror(-error) : "");
+    const char *why = connection_why(&visitor->connection, error);
+    fprintf(stderr, "hbmqtt_load: visitor %u: %s%s%s\n", visitor->index, what, why != NULL ? ": " : "",
+            why != NULL ? why : "");
     return error != 0 ? error : -EPROTO;
 }
 
@@ -36,7 +37,7 @@ static int visitor_come(struct visitors *visitors, struct visitor *visitor)
     visitor->received = 0;
     if (visitor->seen != NULL)
         memset(visitor->seen, 0, (visitors->options->retained / WORD_BITS + 1) * sizeof(*visitor->seen));
-    int rc = connection_open(&visitor->connection, &visitors->address, visitors->epoll_fd, visitor);
+    int rc = connection_open(&visitor->connection, &visitors->transport, visitors->epoll_fd, visitor);
     if (rc != 0)
         return visitor_fail(visitor, rc, "cannot connect");
     visitor->stage = VISITOR_CONNECTING;
@@ -140,11 +141,13 @@ static int visitor_receive(struct visitors *visitors, struct visitor *visitor)
     if (rc < 0)
         return visitor_fail(visitor, rc, "lost the broker");
     visitors->receives++;
-    while (splitter_next(&visitor->connection.splitter, &visitors->form, &packet)) {
-        rc = visitor_take(visitors, visitor, &packet);
-        if (rc != 0)
-            return rc;
-    }
+    do {
+        while (splitter_next(&visitor->connection.splitter, &visitors->form, &packet)) {
+            rc = visitor_take(visitors, visitor, &packet);
+            if (rc != 0)
+                return rc;
+        }
+    } while (connection_give_more(&visitor->connection));
     if (visitor->connection.splitter.failed)
         return visitor_fail(visitor, 0, "the broker sent bytes that are no packet of this load");
     return visitor_after_receive(visitors, visitor);
@@ -230,7 +233,7 @@ struct visitors *visitors_create(const struct options *options)
     } else {
         publish_form_set_retain(&visitors->form);
         if (connection_limit_raise(visitors->count) == 0 &&
-            address_resolve(options->host, options->port, &visitors->address) == 0)
+            transport_init(&visitors->transport, options) == 0)
             return visitors;
     }
     visitors_destroy(visitors);
@@ -245,6 +248,7 @@ void visitors_destroy(struct visitors *visitors)
         connection_close(&visitors->list[index].connection);
     if (visitors->epoll_fd >= 0)
         close(visitors->epoll_fd);
+    transport_finish(&visitors->transport);
     publish_form_finish(&visitors->form);
     free(visitors->seen);
     free(visitors->list);

@@ -35,7 +35,7 @@ struct visitors {
     uint32_t count;
     uint32_t away;
     bool stopped; // nobody comes any more
-    struct address address;
+    struct transport transport;
     int epoll_fd;
     struct publish_form form;
     struct latency latency; // from connecting to CONNACK; from SUBSCRIBE to the last retained message
