@@ -2,6 +2,8 @@
 // What is done before and after a load by a client of its own, at leisure: putting retained messages in their
 // places and taking them away, asking our broker what it has asked of its ring.
 //
+// The ring is asked for over TCP, the rest goes as the load does.
+//
 // Each of these returns 0, or a negative errno after one line on stderr.
 #ifndef BENCH_ERRAND_H
 #define BENCH_ERRAND_H

@@ -108,6 +108,17 @@ uint32_t wire_put_disconnect(uint8_t *at)
     return 2;
 }
 
+uint32_t wire_put_erase(uint8_t *at, uint32_t topic, uint16_t packet_id)
+{
+    at[0] = WIRE_PUBLISH << 4 | 1 << 1 | HEADER_RETAIN;
+    at[1] = WIRE_ERASE_BYTES - SMALL_HEADER_BYTES;
+    uint32_t size = 2;
+    size += put_u16(at + size, WIRE_TOPIC_BYTES);
+    size += wire_put_topic(at + size, topic);
+    size += put_u16(at + size, packet_id);
+    return size;
+}
+
 uint32_t wire_put_ack(uint8_t *at, enum wire_type type, uint16_t packet_id)
 {
     at[0] = (uint8_t)(type << 4 | (type == WIRE_PUBREL ? 2 : 0)); // [MQTT-3.6.1-1]

@@ -27,6 +27,7 @@
 #define WIRE_HEAD_MAX    64u // a head of a PUBLISH, or a whole packet of any other type that a broker sends us
 #define WIRE_HELLO_MAX   128u // CONNECT or SUBSCRIBE
 #define WIRE_ACK_BYTES   4u   // PUBACK, PUBREC, PUBREL, PUBCOMP
+#define WIRE_ERASE_BYTES 18u
 
 enum wire_type {
     WIRE_CONNACK = 2,
@@ -91,6 +92,9 @@ uint32_t wire_put_connect(uint8_t *at,
                           const char *client_id); // at most WIRE_HELLO_MAX; client_id up to 64 bytes
 uint32_t wire_put_ack(uint8_t *at, enum wire_type type, uint16_t packet_id);
 uint32_t wire_put_disconnect(uint8_t *at);
+
+// WIRE_ERASE_BYTES: a PUBLISH at QoS 1 that erases the retained message of a topic. [MQTT-3.3.1-10]
+uint32_t wire_put_erase(uint8_t *at, uint32_t topic, uint16_t packet_id);
 
 // At most WIRE_HELLO_MAX. The filter is a topic; one with a wildcard that matches this topic and no other; or
 // one that matches all topics.

@@ -55,6 +55,15 @@ static void hello_has_the_bytes_of_the_standard(void)
     CU_ASSERT_EQUAL(memcmp(bytes, subscribe, sizeof(subscribe)), 0);
 }
 
+static void erasing_has_the_bytes_of_the_standard(void)
+{
+    static const uint8_t expected[WIRE_ERASE_BYTES] = {0x33, 16,  0,   12,  'b', 'e', 'n', 'c', 'h',
+                                                       '/',  '0', '0', '0', '0', '4', '2', 1,   2};
+    uint8_t bytes[WIRE_ERASE_BYTES];
+    CU_ASSERT_EQUAL_FATAL(wire_put_erase(bytes, 42, 0x0102), WIRE_ERASE_BYTES);
+    CU_ASSERT_EQUAL(memcmp(bytes, expected, sizeof(expected)), 0);
+}
+
 static void wildcards_match_their_topic(void)
 {
     static const uint8_t even[] = {0x82, 13, 0, 1, 0, 8, '+', '/', '0', '0', '0', '0', '4', '2', 1};
@@ -181,6 +190,7 @@ int main(void)
     CU_pSuite suite = CU_add_suite("bench/wire", NULL, NULL);
     CU_ADD_TEST(suite, publish_has_the_bytes_of_the_standard);
     CU_ADD_TEST(suite, hello_has_the_bytes_of_the_standard);
+    CU_ADD_TEST(suite, erasing_has_the_bytes_of_the_standard);
     CU_ADD_TEST(suite, wildcards_match_their_topic);
     CU_ADD_TEST(suite, stream_may_be_cut_anywhere);
     CU_ADD_TEST(suite, duplicate_flag_is_no_fault);
