@@ -78,8 +78,7 @@ static uint8_t ack_decode(const struct frame *frame, uint8_t version, struct pac
     ret_packet->type = type;
     ret_packet->ack.packet_id = packet_id; // field by field, as in publish_decode
     ret_packet->ack.reason = outcome.reason;
-    ret_packet->ack.properties.data = outcome.properties.data;
-    ret_packet->ack.properties.length = outcome.properties.length;
+    bytes_copy(&ret_packet->ack.properties, &outcome.properties);
     return REASON_SUCCESS;
 }
 

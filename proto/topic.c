@@ -51,9 +51,8 @@ bool topic_name_plain(struct bytes text)
 
 static bool length_valid(struct bytes topic, uint32_t levels_max)
 {
-    // Most callers set no limit, or one that no topic of this length can reach.
     return topic.length >= 1 && topic.length <= TOPIC_BYTES_MAX && // [MQTT-4.7.3-1, MQTT-4.7.3-3]
-           (topic.length < levels_max || topic_levels(topic) <= levels_max);
+           topic_levels_within(topic, levels_max);
 }
 
 bool topic_name_valid(struct bytes name, uint32_t levels_max)

@@ -22,6 +22,13 @@ bool topic_filter_valid(struct bytes filter, uint32_t levels_max);
 // How many levels a name or filter has: one more than its separators.
 uint32_t topic_levels(struct bytes topic);
 
+// Whether they are at most `levels_max`. Most limits are out of reach for a topic of this length: that needs
+// no look at it.
+static inline bool topic_levels_within(struct bytes topic, uint32_t levels_max)
+{
+    return topic.length < levels_max || topic_levels(topic) <= levels_max;
+}
+
 // Takes the next level off the front of `rest`. Returns false when none is left. The empty level before,
 // between or after separators is a level. Start with `struct topic_cursor cursor = {topic, false}`.
 struct topic_cursor {

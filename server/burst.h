@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
-// A burst: messages of QoS 0 that one publisher sends to one topic without a break. The topic is looked up,
-// and each subscriber touched, once for all of them:
+// A burst: messages of QoS 0 that one publisher, or another shard, sends to one topic without a break. The
+// topic is looked up, and each subscriber touched, once for all of them:
 //
 //     the first message --routed as any other; all who got it got the same bytes--> open
 //     the next ones, same topic --only the wire log grows, and the burst's span with it--> open
 //     anything else, or the end of what was received --the span goes to every subscriber--> ended
 //
 // While a burst is open nothing else happens in the shard: no session comes, goes or is sent anything, no
-// subscription changes, no other topic is looked up. client_feed, which alone publishes in bursts, ends it
-// before.
+// subscription changes, no other topic is looked up. client_feed and mail_receive, which alone publish in
+// bursts, end it before.
 #ifndef BURST_H
 #define BURST_H
 

@@ -123,10 +123,7 @@ static void client_publish(struct shard *shard, const struct link *link, const s
     publication_from_packet(&publication, publish, frame, link->version);
     publication.stamp_ns = shard_stamp(shard);
     publication.pools = &shard->messages;
-    if (!burst_take(shard, &publication)) {
-        burst_end(shard);
-        burst_begin(shard, &publication, publish_route(shard, &publication));
-    }
+    publish_received(shard, &publication);
     publication_finish(&publication);
 }
 

@@ -16,13 +16,20 @@ struct mail_record {
     uint32_t length; // of the whole record with its padding
 };
 
+// The bytes are the packet as it came where it leaves so; else topic, properties and payload one behind the
+// other. The properties follow the topic in any case (a packet has none here), and the payload ends the
+// bytes.
 struct mail_publication {
     struct mail_record record;
     uint64_t stamp_ns;
     uint32_t expiry_s;
+    uint32_t length; // of the bytes
+    uint32_t topic_at;
     uint32_t topic_length;
     uint32_t properties_length;
     uint32_t payload_length;
+    bool is_packet;
+    uint8_t packet_form; // enum wire_variant
     uint8_t qos;
     bool retain;
 };
@@ -100,18 +107,30 @@ static uint8_t *put_bytes(uint8_t *at, struct bytes bytes)
 
 void mail_publish(struct shard *shard, uint32_t to, const struct publication *publication)
 {
-    size_t bytes =
-        (size_t)publication->topic.length + publication->properties.length + publication->payload.length;
+    const struct bytes *packet = &publication->packet;
+    bool is_packet = packet->length > 0;
+    size_t length =
+        is_packet ? packet->length
+                  : publication->topic.length + publication->properties.length + publication->payload.length;
     struct mail_publication *mail =
-        mail_begin(shard, to, MAIL_PUBLISH, sizeof(struct mail_publication), bytes);
+        mail_begin(shard, to, MAIL_PUBLISH, sizeof(struct mail_publication), length);
     mail->stamp_ns = publication->stamp_ns;
     mail->expiry_s = publication->expiry_s;
-    mail->topic_length = publication->topic.length;
-    mail->properties_length = publication->properties.length;
-    mail->payload_length = publication->payload.length;
+    mail->length = (uint32_t)length;
+    mail->topic_at = is_packet ? (uint32_t)(publication->topic.data - packet->data) : 0;
+    mail->topic_length = (uint32_t)publication->topic.length;
+    mail->properties_length = (uint32_t)publication->properties.length;
+    mail->payload_length = (uint32_t)publication->payload.length;
+    mail->is_packet = is_packet;
+    mail->packet_form = (uint8_t)publication->packet_form;
     mail->qos = publication->qos;
     mail->retain = publication->retain;
-    uint8_t *at = put_bytes((uint8_t *)(mail + 1), publication->topic);
+    uint8_t *at = (uint8_t *)(mail + 1);
+    if (is_packet) {
+        (void)put_bytes(at, *packet);
+        return;
+    }
+    at = put_bytes(at, publication->topic);
     at = put_bytes(at, publication->properties);
     (void)put_bytes(at, publication->payload);
 }
@@ -163,27 +182,24 @@ void mail_phase_from_main(struct shard *addressee, enum shard_phase phase)
     mailbox_post(&addressee->mailbox, block);
 }
 
-static struct bytes take_bytes(const uint8_t **at, uint32_t length)
-{
-    struct bytes bytes = {*at, length};
-    *at += length;
-    return bytes;
-}
-
 static void handle_publication(struct shard *shard, const struct mail_publication *mail, uint32_t from)
 {
-    const uint8_t *at = (const uint8_t *)(mail + 1);
+    const uint8_t *bytes = (const uint8_t *)(mail + 1);
     struct publication publication;
     publication_init(&publication);
-    publication.topic = take_bytes(&at, mail->topic_length);
-    publication.properties = take_bytes(&at, mail->properties_length);
-    publication.payload = take_bytes(&at, mail->payload_length);
+    publication.topic = (struct bytes){bytes + mail->topic_at, mail->topic_length};
+    publication.properties =
+        (struct bytes){bytes + mail->topic_at + mail->topic_length, mail->properties_length};
+    publication.payload = (struct bytes){bytes + mail->length - mail->payload_length, mail->payload_length};
+    if (mail->is_packet)
+        publication.packet = (struct bytes){bytes, mail->length};
+    publication.packet_form = (enum wire_variant)mail->packet_form;
     publication.stamp_ns = mail->stamp_ns;
     publication.expiry_s = mail->expiry_s;
     publication.qos = mail->qos;
     publication.retain = mail->retain;
     publication.pools = &shard->messages;
-    publish_deliver(shard, &publication, from);
+    publish_mailed(shard, &publication, from);
     publication_finish(&publication);
 }
 
@@ -209,6 +225,8 @@ static void handle_connection(struct shard *shard, const struct mail_connection 
 
 static void handle_record(struct shard *shard, const struct mail_record *record, uint32_t from)
 {
+    if (record->kind != MAIL_PUBLISH)
+        burst_end(shard);
     switch ((enum mail_kind)record->kind) {
     case MAIL_PUBLISH:
         handle_publication(shard, (const struct mail_publication *)record, from);
@@ -278,6 +296,7 @@ void mail_receive(struct shard *shard)
         mail_give_back(shard, block);
         block = next;
     }
+    burst_end(shard);
     mail_take_returned(shard);
     if (shard->congested)
         mail_relieve(shard);

@@ -24,13 +24,6 @@ static void publish_retain(struct shard *shard, struct publication *publication,
     }
 }
 
-void publish_deliver(struct shard *shard, struct publication *publication, uint32_t from_shard)
-{
-    publish_to_sessions(shard, publication, router_match(shard->router, publication->topic));
-    if (publication->retain) // [MQTT-3.3.1-5, MQTT-3.3.1-12]
-        publish_retain(shard, publication, from_shard);
-}
-
 void publish_to_shards(struct shard *shard, const struct publication *publication, uint64_t shards)
 {
     for (uint32_t to = 0; to < shard->broker->shard_count; to++)
@@ -38,7 +31,8 @@ void publish_to_shards(struct shard *shard, const struct publication *publicatio
             mail_publish(shard, to, publication);
 }
 
-struct matches publish_route(struct shard *shard, struct publication *publication)
+// Returns who it was routed to, borrowed from the router.
+static struct matches publish_everywhere(struct shard *shard, struct publication *publication)
 {
     struct matches matches = router_match(shard->router, publication->topic);
     publish_to_sessions(shard, publication, matches);
@@ -46,9 +40,35 @@ struct matches publish_route(struct shard *shard, struct publication *publicatio
     uint64_t shards = publication->retain ? UINT64_MAX : matches.shards;
     if (shards != 0)
         publish_to_shards(shard, publication, shards);
-    if (publication->retain)
+    if (publication->retain) // [MQTT-3.3.1-5, MQTT-3.3.1-12]
         publish_retain(shard, publication, shard->number);
     return matches;
+}
+
+void publish_route(struct shard *shard, struct publication *publication)
+{
+    (void)publish_everywhere(shard, publication); // whoever it was
+}
+
+void publish_received(struct shard *shard, struct publication *publication)
+{
+    if (burst_take(shard, publication))
+        return;
+    burst_end(shard);
+    burst_begin(shard, publication, publish_everywhere(shard, publication));
+}
+
+void publish_mailed(struct shard *shard, struct publication *publication, uint32_t from_shard)
+{
+    if (burst_take(shard, publication))
+        return;
+    burst_end(shard);
+    struct matches matches = router_match(shard->router, publication->topic);
+    matches.shards = 0; // the sender has seen to them
+    publish_to_sessions(shard, publication, matches);
+    if (publication->retain)
+        publish_retain(shard, publication, from_shard);
+    burst_begin(shard, publication, matches);
 }
 
 static struct metrics publish_metrics(struct shard *shard)
@@ -76,7 +96,7 @@ void publish_sys(struct shard *shard)
             .stamp_ns = shard_stamp(shard),
             .retain = true,
         };
-        (void)publish_route(shard, &publication); // whoever it was
+        publish_route(shard, &publication);
         publication_finish(&publication);
     }
 }

@@ -6,16 +6,17 @@
 
 #include "server/shard.h"
 
-// Routes what was published here. The publication is the caller's to finish. Returns who it was routed to,
-// borrowed from the router.
-struct matches publish_route(struct shard *shard, struct publication *publication);
+// Routes what was published here. The publication is the caller's to finish.
+void publish_route(struct shard *shard, struct publication *publication);
+
+// The same for messages that come one behind the other, from a client and in the mail of another shard: they
+// go out in bursts. The caller ends the last one (burst_end) before anything else happens. What was mailed
+// goes to the sessions here and, if retained, into this shard's copy of the retained messages.
+void publish_received(struct shard *shard, struct publication *publication);
+void publish_mailed(struct shard *shard, struct publication *publication, uint32_t from_shard);
 
 // Mails a publication to other shards: bit n for shard n, this one's own is passed over.
 void publish_to_shards(struct shard *shard, const struct publication *publication, uint64_t shards);
-
-// Routes what another shard sent: to the sessions here and, if retained, into this shard's copy of the
-// retained messages.
-void publish_deliver(struct shard *shard, struct publication *publication, uint32_t from_shard);
 
 // Publishes a round of $SYS topics; on shard 0.
 void publish_sys(struct shard *shard);

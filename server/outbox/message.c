@@ -84,9 +84,9 @@ void publication_from_packet(struct publication *publication, const struct packe
                              const struct frame *frame, uint8_t version)
 {
     publication_init(publication);
-    publication->topic = publish->topic;
-    publication->properties = publish->properties;
-    publication->payload = publish->payload;
+    bytes_copy(&publication->topic, &publish->topic);
+    bytes_copy(&publication->properties, &publish->properties);
+    bytes_copy(&publication->payload, &publish->payload);
     publication->qos = publish->qos;
     publication->retain = publish->retain;
     if (!packet_is_form(frame, version, publish->qos))

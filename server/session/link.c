@@ -111,7 +111,8 @@ static void link_handle_connect(struct link *link, struct turn *turn, const stru
 static void link_handle_publish(struct link *link, struct turn *turn, struct effect *effect)
 {
     const struct packet_publish *publish = &effect->packet.publish;
-    if (!topic_name_valid(publish->topic, (uint32_t)turn->limits->topic_levels_max)) {
+    // That it is a name, and text, the decoder has seen.
+    if (!topic_levels_within(publish->topic, (uint32_t)turn->limits->topic_levels_max)) {
         effect_close(effect, REASON_TOPIC_NAME_INVALID);
         return;
     }
