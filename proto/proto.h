@@ -12,6 +12,7 @@
 #include "proto/inflight.h"  // packet identifiers and the QoS 1 and 2 exchanges
 #include "proto/packet.h"    // the packets themselves
 #include "proto/property.h"  // MQTT 5.0 properties
+#include "proto/proxy.h"     // who is behind a proxy
 #include "proto/reason.h"    // reason codes
 #include "proto/topic.h"     // topic names, filters, matching
 #include "proto/utf8.h"      // what a text field may hold
