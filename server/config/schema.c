@@ -3,47 +3,24 @@
 // read.
 #include "server/config/schema.h"
 
-#include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "server/config/bind.h"
+#include "server/config/listeners.h"
+#include "server/config/warning.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define KEYS(array)                                                                                          \
     {                                                                                                        \
         .keys = (array), .count = COUNT(array)                                                               \
     } // initializes struct document_keys
-#define NOT_SUPPORTED    "is not supported by this version"
-#define CONNECTIONS_HIGH 10000000
-
-static void warn(const struct document *document, struct config *config, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void warn(const struct document *document, struct config *config, const char *format, ...)
-{
-    if (config->warning_count >= CONFIG_WARNINGS_MAX - 1) {
-        config->warning_count = CONFIG_WARNINGS_MAX;
-        (void)snprintf(config->warnings[CONFIG_WARNINGS_MAX - 1], CONFIG_WARNING_BYTES,
-                       "%s: there are further warnings", document->name);
-        return;
-    }
-    char *text = config->warnings[config->warning_count++];
-    int written = snprintf(text, CONFIG_WARNING_BYTES, "%s:%u: ", document->name, document->line);
-    size_t used = (size_t)written < CONFIG_WARNING_BYTES ? (size_t)written : CONFIG_WARNING_BYTES;
-    va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(text + used, CONFIG_WARNING_BYTES - used, format, arguments);
-    document_clean_line(text);
-    va_end(arguments);
-}
+#define NOT_SUPPORTED "is not supported by this version"
 
 // A key of the original that does nothing here, and whose absence lets nobody in. `target` is the
 // configuration.
 static int read_ignored(struct document *document, yaml_node_t *value, const void *facts, void *target)
 {
-    warn(document, target, "%s " NOT_SUPPORTED " and has no effect", document->path);
+    warning_add(document, target, "%s " NOT_SUPPORTED " and has no effect", document->path);
     return 0;
 }
 
@@ -51,174 +28,6 @@ static int read_ignored(struct document *document, yaml_node_t *value, const voi
 static int read_refused(struct document *document, yaml_node_t *value, const void *facts, void *target)
 {
     return document_fail(document, "%s " NOT_SUPPORTED, document->path);
-}
-
-// ---- listeners
-
-// A listener while its keys are read; the entry `default` is where the others begin.
-struct draft {
-    struct config *config; // for warnings
-    struct config_listener listener;
-    bool bound;
-    bool secure;
-    uint32_t secure_line;
-    char type[16];
-    uint32_t type_line;
-};
-
-static int read_type(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    struct draft *draft = target;
-    const char *type;
-    int status = document_read_text(document, value, "tcp", &type);
-    if (status != 0)
-        return status;
-    draft->type_line = document->line;
-    (void)snprintf(draft->type, sizeof(draft->type), "%s", type);
-    return 0;
-}
-
-static int read_bind(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    struct draft *draft = target;
-    struct bind bind;
-    const char *text;
-    int status = document_read_text(document, value, "host:port", &text);
-    if (status != 0)
-        return status;
-    const char *fault = bind_parse(text, &bind);
-    if (fault != NULL)
-        return document_fail_expected(document, value, fault);
-    memcpy(draft->listener.host, bind.host, sizeof(bind.host));
-    draft->listener.port = bind.port;
-    draft->listener.line = document->line;
-    draft->bound = true;
-    return 0;
-}
-
-static int read_max_connections(struct document *document, yaml_node_t *value, const void *facts,
-                                void *target)
-{
-    struct draft *draft = target;
-    int64_t count;
-    int status =
-        document_read_integer(document, value, (struct document_range){-1, CONNECTIONS_HIGH}, &count);
-    if (status == 0) // the original takes 0 and -1 for no limit
-        draft->listener.connections_max = count > 0 ? (uint64_t)count : UINT64_MAX;
-    return status;
-}
-
-static int read_ssl(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    struct draft *draft = target;
-    draft->secure_line = document->line;
-    return document_read_bool(document, value, &draft->secure);
-}
-
-// Certificates alone change nothing; it is `ssl: on` that is refused.
-static int read_certificate(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    struct draft *draft = target;
-    return read_ignored(document, value, facts, draft->config);
-}
-
-static const struct document_key listener_keys[] = {
-    {.name = "type", .read = read_type},
-    {.name = "bind", .read = read_bind},
-    {.name = "max-connections", .read = read_max_connections},
-    {.name = "ssl", .read = read_ssl},
-    {.name = "cafile", .read = read_certificate},
-    {.name = "capath", .read = read_certificate},
-    {.name = "cadata", .read = read_certificate},
-    {.name = "certfile", .read = read_certificate},
-    {.name = "keyfile", .read = read_certificate},
-};
-static const struct document_keys listener_table = KEYS(listener_keys);
-
-static bool is_default(const char *name)
-{
-    return strcmp(name, "default") == 0;
-}
-
-static int listener_fail_twice(struct document *document, const struct draft *draft,
-                               const struct config_listener *other)
-{
-    document->line = draft->listener.line;
-    return document_fail(
-        document,
-        "listener '%s' would listen on the same address as '%s' (line %u); give it a bind of its own",
-        draft->listener.name, other->name, other->line);
-}
-
-// Adds a listener to the configuration if it can be served.
-static int listener_take(struct document *document, const struct draft *draft)
-{
-    struct config *config = draft->config;
-    const struct config_listener *listener = &draft->listener;
-
-    if (!draft->bound)
-        return document_fail(document, "listener '%s' has no bind", listener->name);
-    if (strcmp(draft->type, "tcp") != 0) {
-        document->line = draft->type_line;
-        return document_fail(document, "listener '%s': type '%s' " NOT_SUPPORTED, listener->name,
-                             draft->type);
-    }
-    if (draft->secure) {
-        document->line = draft->secure_line;
-        return document_fail(document, "listener '%s': ssl " NOT_SUPPORTED, listener->name);
-    }
-    for (uint32_t i = 0; i < config->listener_count; i++)
-        if (listener->port != 0 && listener->port == config->listeners[i].port &&
-            strcmp(listener->host, config->listeners[i].host) == 0)
-            return listener_fail_twice(document, draft, &config->listeners[i]);
-    if (config->listener_count == CONFIG_LISTENERS_MAX)
-        return document_fail(document, "more than %u listeners", CONFIG_LISTENERS_MAX);
-    config->listeners[config->listener_count++] = *listener;
-    return 0;
-}
-
-// `target` is the draft of the entry `default`, which the first pass over the listeners reads.
-static int read_default_listener(struct document *document, yaml_node_t *value, const void *facts,
-                                 void *target)
-{
-    struct draft *standard = target;
-    if (!is_default(facts))
-        return 0;
-    int status = document_read_map(document, value, &listener_table, standard);
-    if (status == 0 && standard->bound)
-        status = listener_take(document, standard);
-    return status;
-}
-
-static int read_other_listener(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    struct draft draft = *(const struct draft *)target;
-    if (is_default(facts))
-        return 0;
-    if (snprintf(draft.listener.name, sizeof(draft.listener.name), "%s", (const char *)facts) >=
-        (int)CONFIG_NAME_BYTES)
-        return document_fail(document, "expected a name of a listener shorter than %u bytes",
-                             CONFIG_NAME_BYTES);
-    draft.listener.line = document->line;
-    int status = document_read_map(document, value, &listener_table, &draft);
-    return status == 0 ? listener_take(document, &draft) : status;
-}
-
-static int read_listeners(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    struct config *config = target;
-    struct draft standard = {
-        .config = config,
-        .listener = {.name = "default", .connections_max = UINT64_MAX},
-        .type = "tcp",
-    };
-    config->listener_count = 0;
-    int status = document_read_names(document, value, read_default_listener, &standard);
-    if (status == 0)
-        status = document_read_names(document, value, read_other_listener, &standard);
-    if (status == 0 && config->listener_count == 0)
-        status = document_fail(document, "listeners: expected at least one listener with a bind");
-    return status;
 }
 
 // ---- plugins
@@ -277,7 +86,7 @@ static int plugin_take(struct document *document, const char *name, yaml_node_t 
             continue;
         if (plugins[i].settings != NULL)
             return document_read_map(document, settings, plugins[i].settings, config);
-        warn(document, config, "plugin '%s' " NOT_SUPPORTED " and has no effect", name);
+        warning_add(document, config, "plugin '%s' " NOT_SUPPORTED " and has no effect", name);
         return 0;
     }
     return document_fail(document, "plugin '%.64s' " NOT_SUPPORTED, name);
@@ -353,7 +162,7 @@ static int read_topic_check(struct document *document, yaml_node_t *value, const
     if (status == 0 && check.enabled)
         status = document_fail(document, "topic-check " NOT_SUPPORTED "; remove it or write enabled: false");
     if (status == 0 && check.given)
-        warn(document, target, "topic-check " NOT_SUPPORTED " and, not being enabled, has no effect");
+        warning_add(document, target, "topic-check " NOT_SUPPORTED " and, not being enabled, has no effect");
     return status;
 }
 
@@ -411,7 +220,7 @@ static int read_shards(struct document *document, yaml_node_t *value, const void
 }
 
 static const struct document_key file_keys[] = {
-    {.name = "listeners", .read = read_listeners},
+    {.name = "listeners", .read = listeners_read},
     {.name = "sys_interval", .read = read_sys_interval},
     {.name = "shards", .read = read_shards},
     {.name = "auth", .read = read_auth},

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// What deserves a word but not a refusal: lines for the caller of config_parse to print.
+#ifndef CONFIG_WARNING_H
+#define CONFIG_WARNING_H
+
+#include "server/config/config.h"
+#include "server/config/document.h"
+
+// Adds "FILE:LINE: " and the message to the warnings of the configuration, with the line where the reader is.
+// Past CONFIG_WARNINGS_MAX the last one says that there are more.
+void warning_add(const struct document *document, struct config *config, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+#endif
