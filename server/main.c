@@ -108,6 +108,24 @@ static void load_config(const struct arguments *arguments, struct config *config
             "auth.allow-anonymous is false and there is no other way to authenticate: nobody can connect");
 }
 
+// The configuration knows more transports than this version serves.
+static void refuse_unserved(const struct arguments *arguments, const struct config *config)
+{
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+        const char *what = listener->tls.enabled            ? "ssl"
+                           : listener->type == CONFIG_WS    ? "type 'ws'"
+                           : listener->unix_path[0] != '\0' ? "a unix socket"
+                           : listener->proxy_protocol       ? "proxy-protocol"
+                                                            : NULL;
+        if (what == NULL)
+            continue;
+        log_error("%s:%u: listener '%s': %s is not supported by this version", arguments->config_path,
+                  listener->line, listener->name, what);
+        exit(EXIT_USAGE);
+    }
+}
+
 static uint32_t choose_shards(const struct arguments *arguments, const struct config *config)
 {
     if (arguments->shard_count > 0)
@@ -246,12 +264,13 @@ static void await_signal(const sigset_t *signals)
 
 int main(int argc, char **argv)
 {
-    static struct config config; // some tens of kilobytes: not for the stack
+    static struct config config; // some hundred kilobytes: not for the stack
     static struct broker broker;
     struct arguments arguments = parse_arguments(argc, argv);
     if (arguments.debug)
         log_set_level(LOG_DEBUG);
     load_config(&arguments, &config);
+    refuse_unserved(&arguments, &config);
 
     // Blocked before the threads start, so that only await_signal takes them.
     sigset_t signals;

@@ -5,7 +5,8 @@
 #include <net/if.h>
 #include <string.h>
 
-#define DIGITS "0123456789"
+#define DIGITS      "0123456789"
+#define UNIX_PREFIX "unix:"
 
 static const char port_fault[] = "a port from 0 to 65535";
 static const char long_fault[] = "a shorter host";
@@ -66,6 +67,7 @@ static const char *bracketed_parse(const char *text, struct bind *bind)
         return "an IPv6 address between '[' and ']'";
     if (end[1] == '\0')
         return NULL;
+    bind->port_given = true;
     return end[1] == ':' && port_parse(end + 2, &bind->port) ? NULL : port_fault;
 }
 
@@ -76,23 +78,43 @@ static const char *host_and_port_parse(const char *text, struct bind *bind)
         return long_fault;
     if (!name_valid(bind->host))
         return "an address or a name, then ':' and a port";
-    if (text[length] == ':' && !port_parse(text + length + 1, &bind->port))
-        return port_fault;
+    if (text[length] == '\0')
+        return NULL;
+    bind->port_given = true;
+    return port_parse(text + length + 1, &bind->port) ? NULL : port_fault;
+}
+
+static const char *port_alone_parse(const char *text, struct bind *bind)
+{
+    bind->port_given = true;
+    return port_parse(text, &bind->port) ? NULL : port_fault;
+}
+
+static const char *unix_parse(const char *path, struct bind *bind)
+{
+    size_t length = strlen(path);
+    if (path[0] != '/' || path[length - 1] == '/')
+        return "the absolute path of a socket after 'unix:'";
+    if (length >= sizeof(bind->unix_path))
+        return "a path of at most 107 bytes after 'unix:'";
+    memcpy(bind->unix_path, path, length + 1);
     return NULL;
 }
 
 const char *bind_parse(const char *text, struct bind *ret_bind)
 {
-    struct bind bind = {.port = CONFIG_PORT};
+    struct bind bind = {.port = 0};
     const char *colon = strchr(text, ':');
     const char *fault = NULL;
 
     if (text[0] == '\0')
         fault = "host:port";
+    else if (strncmp(text, UNIX_PREFIX, strlen(UNIX_PREFIX)) == 0)
+        fault = unix_parse(text + strlen(UNIX_PREFIX), &bind);
     else if (text[0] == '[')
         fault = bracketed_parse(text, &bind);
     else if (strspn(text, DIGITS) == strlen(text))
-        fault = port_parse(text, &bind.port) ? NULL : port_fault;
+        fault = port_alone_parse(text, &bind);
     else if (colon == NULL || strchr(colon + 1, ':') == NULL)
         fault = host_and_port_parse(text, &bind);
     else if (!ipv6_valid(text))

@@ -13,29 +13,30 @@
 
 void config_default(struct config *ret_config)
 {
-    *ret_config = (struct config){
-        .listeners =
-            {{.name = "default", .host = "0.0.0.0", .port = CONFIG_PORT, .connections_max = UINT64_MAX}},
-        .listener_count = 1,
-        .sys_interval_s = 20,
-        .allow_anonymous = true,
-        .limits = limits_default(),
-    };
+    memset(ret_config, 0, sizeof(*ret_config)); // as an initializer it might pass over the stack
+    ret_config->listener_count = 1;
+    ret_config->listeners[0] = (struct config_listener){
+        .name = "default", .host = "0.0.0.0", .port = CONFIG_PORT_TCP, .connections_max = UINT64_MAX};
+    ret_config->sys_interval_s = 20;
+    ret_config->allow_anonymous = true;
+    ret_config->limits = limits_default();
+    ret_config->texts_length = 1;
 }
 
 int config_parse(const char *bytes, size_t length, const char *name, struct config *ret_config,
                  char *ret_error, size_t error_size)
 {
     struct document document = {.name = name, .error = ret_error, .error_size = error_size};
-    struct config config;
     int status = document_open(&document, bytes, length);
     if (status != 0)
         return status;
-    config_default(&config);
-    status = schema_read(&document, &config);
+    struct config *config = memory_require(sizeof(*config)); // too large for the stack
+    config_default(config);
+    status = schema_read(&document, config);
     document_close(&document);
     if (status == 0)
-        *ret_config = config;
+        *ret_config = *config;
+    free(config);
     return status;
 }
 

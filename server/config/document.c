@@ -313,6 +313,13 @@ int document_read_list(struct document *document, yaml_node_t *node, document_re
     return 0;
 }
 
+int document_read_one_or_list(struct document *document, yaml_node_t *node, document_read *read, void *target)
+{
+    if (node->type == YAML_SEQUENCE_NODE)
+        return document_read_list(document, node, read, target);
+    return read(document, node, NULL, target);
+}
+
 // Decimal, with an optional '-', and '_' between digits as YAML 1.1 has it. False also past int64_t.
 static bool integer_parse(const char *text, int64_t *ret_value)
 {
@@ -363,14 +370,28 @@ int document_read_bool(struct document *document, const yaml_node_t *node, bool 
     return document_fail_expected(document, node, "true or false");
 }
 
-int document_read_text(struct document *document, const yaml_node_t *node, const char *expected,
-                       const char **ret_text)
+static int text_read(struct document *document, const yaml_node_t *node, const char *expected,
+                     const char *controls, const char **ret_text)
 {
     if (node_is_empty(node) || node->type != YAML_SCALAR_NODE)
         return document_fail_expected(document, node, expected);
-    for (size_t i = 0; i < node->data.scalar.length; i++)
-        if (node->data.scalar.value[i] < ' ' || node->data.scalar.value[i] == 0x7f)
+    for (size_t i = 0; i < node->data.scalar.length; i++) {
+        uint8_t byte = node->data.scalar.value[i];
+        if (byte == '\0' || byte == 0x7f || (byte < ' ' && strchr(controls, byte) == NULL))
             return document_fail_expected(document, node, expected);
+    }
     *ret_text = node_text(node);
     return 0;
+}
+
+int document_read_text(struct document *document, const yaml_node_t *node, const char *expected,
+                       const char **ret_text)
+{
+    return text_read(document, node, expected, "", ret_text);
+}
+
+int document_read_lines(struct document *document, const yaml_node_t *node, const char *expected,
+                        const char **ret_text)
+{
+    return text_read(document, node, expected, "\t\r\n", ret_text);
 }

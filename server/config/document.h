@@ -62,6 +62,10 @@ WARN_UNUSED int document_read_names(struct document *document, yaml_node_t *node
 WARN_UNUSED int document_read_list(struct document *document, yaml_node_t *node, document_read *read,
                                    void *target);
 
+// A list, or an entry alone where it would be a list of one.
+WARN_UNUSED int document_read_one_or_list(struct document *document, yaml_node_t *node, document_read *read,
+                                          void *target);
+
 struct document_range {
     int64_t lowest;
     int64_t highest;
@@ -75,6 +79,10 @@ WARN_UNUSED int document_read_bool(struct document *document, const yaml_node_t 
 // such as "a file name".
 WARN_UNUSED int document_read_text(struct document *document, const yaml_node_t *node, const char *expected,
                                    const char **ret_text);
+
+// As document_read_text, but the text may have several lines, and tabs.
+WARN_UNUSED int document_read_lines(struct document *document, const yaml_node_t *node, const char *expected,
+                                    const char **ret_text);
 
 // Writes "FILE:LINE: PATH: expected EXPECTED, seen ..." and returns -EINVAL.
 int document_fail_expected(struct document *document, const yaml_node_t *node, const char *expected);

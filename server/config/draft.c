@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+#include "server/config/draft.h"
+
+#include <string.h>
+
+#include "server/config/warning.h"
+
+#define UNIX_MODE 0660u // where the file names none
+
+enum scope { SCOPE_ANY, SCOPE_TLS, SCOPE_WEBSOCKET, SCOPE_UNIX };
+
+static const struct {
+    const char *name;
+    enum scope scope;
+} keys[KEY_COUNT] = {
+#define LISTENER_KEY(identifier, name_, scope_, read, text)                                                  \
+    [KEY_##identifier] = {.name = name_, .scope = SCOPE_##scope_},
+#include "server/config/listeners.def"
+#undef LISTENER_KEY
+};
+
+void draft_note(struct draft *draft, enum listener_key key, uint32_t line)
+{
+    draft->own |= 1u << key;
+    draft->lines[key] = line;
+}
+
+static bool is_own(const struct draft *draft, enum listener_key key)
+{
+    return (draft->own >> key & 1) != 0;
+}
+
+// What `key` inherits means nothing here, because the entry itself has the key that it depends on.
+static bool is_taken_back(const struct draft *draft, enum listener_key key, enum listener_key by)
+{
+    return !is_own(draft, key) && is_own(draft, by);
+}
+
+static bool is_set(struct config_text text)
+{
+    return text.offset != 0;
+}
+
+static bool is_on_unix(const struct config_listener *listener)
+{
+    return listener->unix_path[0] != '\0';
+}
+
+// "FILE:LINE: listener 'NAME': KEY WHAT", with the line of the key.
+static int fail_key(struct document *document, const struct draft *draft, enum listener_key key,
+                    const char *what)
+{
+    document->line = draft->lines[key];
+    return document_fail(document, "listener '%s': %s %s", draft->listener.name, keys[key].name, what);
+}
+
+static bool scope_holds(const struct config_listener *listener, enum scope scope)
+{
+    switch (scope) {
+    case SCOPE_ANY:
+        return true;
+    case SCOPE_TLS:
+        return listener->tls.enabled;
+    case SCOPE_WEBSOCKET:
+        return listener->type == CONFIG_WS;
+    case SCOPE_UNIX:
+        return is_on_unix(listener);
+    }
+    return false;
+}
+
+// The original knew certificates without ssl, so that they are one warning for each listener.
+static void warn_without_tls(struct document *document, const struct draft *draft, enum listener_key key)
+{
+    uint32_t line = document->line;
+    document->line = draft->lines[key];
+    warning_add(document, draft->config, "listener '%s': %s has no effect while ssl is off",
+                draft->listener.name, keys[key].name);
+    document->line = line;
+}
+
+static int scopes_check(struct document *document, const struct draft *draft)
+{
+    bool warned = false;
+    for (enum listener_key key = 0; key < KEY_COUNT; key++) {
+        enum scope scope = keys[key].scope;
+        if (!is_own(draft, key) || scope_holds(&draft->listener, scope))
+            continue;
+        if (scope != SCOPE_TLS)
+            return fail_key(document, draft, key,
+                            scope == SCOPE_UNIX ? "is for unix sockets only" : "is for type ws only");
+        if (!warned)
+            warn_without_tls(document, draft, key);
+        warned = true;
+    }
+    return 0;
+}
+
+static int certificates_check(struct document *document, struct draft *draft)
+{
+    struct config_tls *tls = &draft->listener.tls;
+    bool certified = is_set(tls->certificate.certfile);
+
+    if (tls->certificate_count > 0 && !certified)
+        return fail_key(document, draft, KEY_CERTIFICATES,
+                        "needs a certfile beside it, for clients that name no host");
+    if (!certified && !is_set(tls->psk_file))
+        return fail_key(document, draft, KEY_SSL, "needs a certfile or a psk-file");
+    if (!certified && is_own(draft, KEY_KEYFILE))
+        return fail_key(document, draft, KEY_KEYFILE, "needs a certfile");
+    if (!certified || !is_set(tls->certificate.keyfile))
+        tls->certificate.keyfile = tls->certificate.certfile;
+    return 0;
+}
+
+static int clients_check(struct document *document, struct draft *draft)
+{
+    static const char need[] = "needs client-certificate: optional or required";
+    struct config_tls *tls = &draft->listener.tls;
+    bool authorities = is_set(tls->cafile) || is_set(tls->capath) || is_set(tls->cadata);
+
+    if (draft->lines[KEY_CLIENT_CERTIFICATE] == 0 && authorities) // as the original did
+        tls->client_certificate = CONFIG_CLIENT_CERTIFICATE_OPTIONAL;
+    if (tls->client_certificate != CONFIG_CLIENT_CERTIFICATE_NONE)
+        return authorities ? 0
+                           : fail_key(document, draft, KEY_CLIENT_CERTIFICATE,
+                                      "needs a cafile, a capath or cadata to judge by");
+    if (tls->user_name_from != CONFIG_USER_NAME_CONNECT &&
+        !is_taken_back(draft, KEY_USER_NAME_FROM, KEY_CLIENT_CERTIFICATE))
+        return fail_key(document, draft, KEY_USER_NAME_FROM, need);
+    if (is_own(draft, KEY_CRLFILE))
+        return fail_key(document, draft, KEY_CRLFILE, need);
+    tls->user_name_from = CONFIG_USER_NAME_CONNECT;
+    tls->cafile = tls->capath = tls->cadata = tls->crlfile = (struct config_text){0};
+    return 0;
+}
+
+// To serve without TLS must not let in whom TLS would have kept out.
+static int plain_check(struct document *document, const struct draft *draft)
+{
+    static const char need[] = "needs ssl: on";
+    const struct config_tls *tls = &draft->listener.tls;
+    if (tls->client_certificate != CONFIG_CLIENT_CERTIFICATE_NONE &&
+        !is_taken_back(draft, KEY_CLIENT_CERTIFICATE, KEY_SSL))
+        return fail_key(document, draft, KEY_CLIENT_CERTIFICATE, need);
+    if (tls->user_name_from != CONFIG_USER_NAME_CONNECT && !is_taken_back(draft, KEY_USER_NAME_FROM, KEY_SSL))
+        return fail_key(document, draft, KEY_USER_NAME_FROM, need);
+    return 0;
+}
+
+static uint16_t standard_port(const struct config_listener *listener)
+{
+    if (listener->type == CONFIG_WS)
+        return listener->tls.enabled ? CONFIG_PORT_WSS : CONFIG_PORT_WS;
+    return listener->tls.enabled ? CONFIG_PORT_TLS : CONFIG_PORT_TCP;
+}
+
+// Gives a listener that has been judged what the file leaves open, and drops what it inherits in vain.
+static void complete(struct draft *draft)
+{
+    struct config_listener *listener = &draft->listener;
+    if (is_on_unix(listener)) {
+        if (draft->lines[KEY_MODE] == 0)
+            listener->unix_mode = UNIX_MODE;
+    } else {
+        if (!draft->port_given)
+            listener->port = standard_port(listener);
+        listener->unix_mode = 0;
+        listener->unix_owner = listener->unix_group = (struct config_text){0};
+    }
+    if (listener->type != CONFIG_WS) {
+        memset(listener->paths, 0, sizeof(listener->paths));
+        memset(listener->origins, 0, sizeof(listener->origins));
+        listener->path_count = listener->origin_count = 0;
+    }
+    if (!listener->tls.enabled)
+        memset(&listener->tls, 0, sizeof(listener->tls));
+}
+
+static bool same_address(const struct config_listener *a, const struct config_listener *b)
+{
+    if (is_on_unix(a) || is_on_unix(b))
+        return strcmp(a->unix_path, b->unix_path) == 0;
+    return a->port != 0 && a->port == b->port && strcmp(a->host, b->host) == 0;
+}
+
+static int add(struct document *document, struct config *config, const struct config_listener *listener)
+{
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *other = &config->listeners[i];
+        if (!same_address(listener, other))
+            continue;
+        document->line = listener->line;
+        return document_fail(
+            document,
+            "listener '%s' would listen on the same address as '%s' (line %u); give it a bind of its own",
+            listener->name, other->name, other->line);
+    }
+    if (config->listener_count == CONFIG_LISTENERS_MAX)
+        return document_fail(document, "more than %u listeners", CONFIG_LISTENERS_MAX);
+    config->listeners[config->listener_count++] = *listener;
+    return 0;
+}
+
+int draft_take(struct document *document, const struct draft *given)
+{
+    struct draft draft = *given;
+    if (draft.lines[KEY_BIND] == 0)
+        return document_fail(document, "listener '%s' has no bind", draft.listener.name);
+    int status = 0;
+    if (!draft.listener.tls.enabled)
+        status = plain_check(document, &draft);
+    if (status == 0)
+        status = scopes_check(document, &draft);
+    if (status == 0 && draft.listener.tls.enabled)
+        status = certificates_check(document, &draft);
+    if (status == 0 && draft.listener.tls.enabled)
+        status = clients_check(document, &draft);
+    if (status != 0)
+        return status;
+    complete(&draft);
+    return add(document, draft.config, &draft.listener);
+}
