@@ -14,6 +14,54 @@ static void expect(bool holds)
         abort();
 }
 
+static bool has_text(const struct config *config, struct config_text text)
+{
+    expect(text.offset < config->texts_length);
+    expect(text.offset == 0 || config->texts[text.offset - 1] == '\0');
+    return config_text(config, text)[0] != '\0';
+}
+
+static void check_tls(const struct config *config, const struct config_tls *tls)
+{
+    bool certified = has_text(config, tls->certificate.certfile);
+    expect(certified == has_text(config, tls->certificate.keyfile));
+    expect(certified || has_text(config, tls->psk_file));
+    expect(tls->certificate_count <= (certified ? CONFIG_CERTIFICATES_MAX : 0));
+    for (uint32_t i = 0; i < tls->certificate_count; i++)
+        expect(has_text(config, tls->certificates[i].certfile) &&
+               has_text(config, tls->certificates[i].keyfile));
+    bool asked = tls->client_certificate != CONFIG_CLIENT_CERTIFICATE_NONE;
+    bool authorities =
+        has_text(config, tls->cafile) | has_text(config, tls->capath) | has_text(config, tls->cadata);
+    expect(asked == authorities);
+    expect(asked || (tls->user_name_from == CONFIG_USER_NAME_CONNECT && !has_text(config, tls->crlfile)));
+    (void)has_text(config, tls->ciphers); // may be there or not, but must be in its place
+    (void)has_text(config, tls->ciphersuites);
+    (void)has_text(config, tls->groups);
+    expect(tls->handshakes_max > 0);
+}
+
+static void check_transport(const struct config *config, const struct config_listener *listener)
+{
+    static const struct config_tls no_tls;
+    expect(strnlen(listener->unix_path, CONFIG_UNIX_BYTES) < CONFIG_UNIX_BYTES);
+    if (listener->unix_path[0] != '\0')
+        expect(listener->unix_path[0] == '/' && listener->port == 0 && listener->host[0] == '\0');
+    else
+        expect(listener->unix_owner.offset + listener->unix_group.offset + listener->unix_mode == 0);
+    expect(listener->unix_mode <= 0777);
+    expect(listener->path_count <= (listener->type == CONFIG_WS ? CONFIG_PATHS_MAX : 0));
+    expect(listener->origin_count <= (listener->type == CONFIG_WS ? CONFIG_ORIGINS_MAX : 0));
+    for (uint32_t i = 0; i < listener->path_count; i++)
+        expect(has_text(config, listener->paths[i]) && config_text(config, listener->paths[i])[0] == '/');
+    for (uint32_t i = 0; i < listener->origin_count; i++)
+        expect(has_text(config, listener->origins[i]));
+    if (listener->tls.enabled)
+        check_tls(config, &listener->tls);
+    else
+        expect(memcmp(&listener->tls, &no_tls, sizeof(no_tls)) == 0);
+}
+
 static void check_taken(const struct config *config)
 {
     expect(config->listener_count >= 1 && config->listener_count <= CONFIG_LISTENERS_MAX);
@@ -22,7 +70,10 @@ static void check_taken(const struct config *config)
         expect(strnlen(listener->name, CONFIG_NAME_BYTES) < CONFIG_NAME_BYTES);
         expect(strnlen(listener->host, CONFIG_HOST_BYTES) < CONFIG_HOST_BYTES);
         expect(listener->connections_max > 0);
+        check_transport(config, listener);
     }
+    expect(config->texts_length >= 1 && config->texts_length <= CONFIG_TEXTS_BYTES);
+    expect(config->texts[config->texts_length - 1] == '\0');
     expect(config->sys_interval_s <= 86400 && config->shard_count <= CONFIG_SHARDS_MAX);
 #define LIMIT(name, standard, lowest, highest, unit, text)                                                   \
     expect(config->limits.name + 1 > (lowest) && config->limits.name <= (highest));
