@@ -116,6 +116,31 @@ FAULTS = {
     "port-too-high": ("listeners:\n  default:\n    bind: 127.0.0.1:65536\n", 3, ["bind"]),
     "type-that-is-not-there": (GOOD + "    type: carrier-pigeon\n", 4, ["carrier-pigeon"]),
     "no-listener": ("listeners:\n  default:\n    type: tcp\n", 1, ["bind"]),
+    "type-that-is-not-its-own": (GOOD + "    type: wss\n", 4, ["type", "tcp or ws", "wss"]),
+    "ssl-without-a-certificate": (GOOD + "    ssl: on\n", 4, ["default", "ssl", "certfile", "psk-file"]),
+    "keyfile-alone": (GOOD + "    ssl: on\n    psk-file: p\n    keyfile: k\n", 6, ["keyfile", "certfile"]),
+    "client-certificate-without-authority": (
+        GOOD + "    ssl: on\n    certfile: c\n    client-certificate: required\n",
+        6,
+        ["client-certificate", "cafile", "capath", "cadata"],
+    ),
+    "client-certificate-without-ssl": (GOOD + "    cafile: a\n    client-certificate: required\n", 5, ["client-certificate", "ssl"]),
+    "user-name-without-client-certificate": (
+        GOOD + "    ssl: on\n    certfile: c\n    user-name-from: common-name\n",
+        6,
+        ["user-name-from", "client-certificate"],
+    ),
+    "old-version-of-tls": (GOOD + "    ssl: on\n    certfile: c\n    tls-version-min: 1.0\n", 6, ["1.2 or 1.3", "1.0"]),
+    "cadata-that-is-a-file": (GOOD + "    ssl: on\n    cadata: ca.pem\n", 5, ["cadata", "PEM", "ca.pem"]),
+    "certificate-without-its-file": (GOOD + "    ssl: on\n    certificates:\n      - keyfile: k\n", 6, ["certificates", "certfile"]),
+    "path-of-tcp": (GOOD + "    path: /mqtt\n", 4, ["path", "ws"]),
+    "path-without-a-slash": (GOOD + "    type: ws\n    path: mqtt\n", 5, ["path", "/mqtt"]),
+    "origin-without-a-scheme": (GOOD + "    type: ws\n    origins: [example.com]\n", 5, ["origins", "example.com"]),
+    "mode-of-tcp": (GOOD + "    mode: 0660\n", 4, ["mode", "unix"]),
+    "mode-in-letters": ("listeners:\n  a:\n    bind: unix:/tmp/a\n    mode: rw-rw----\n", 4, ["mode", "octal"]),
+    "unix-path-too-long": (f"listeners:\n  a:\n    bind: unix:/{'a' * 107}\n", 3, ["bind", "107 bytes"]),
+    "unix-path-that-is-relative": ("listeners:\n  a:\n    bind: unix:a\n", 3, ["bind", "absolute"]),
+    "unix-path-twice": ("listeners:\n  a: {bind: 'unix:/tmp/a'}\n  b: {bind: 'unix:/tmp/a'}\n", 3, ["same address", "'a'"]),
     "shards-beyond-reason": (GOOD + "shards: 100000\n", 4, ["shards"]),
 }
 
@@ -144,10 +169,26 @@ def test_what_keeps_somebody_out_is_not_ignored(run, key):
     said_once(lines, "broken.yaml:", "not supported")
 
 
-def test_tls_is_not_ignored(run):
-    status, lines = run(config="listeners:\n  default:\n    bind: 127.0.0.1:0\n    ssl: on\n")
+UNSERVED = {
+    "ssl": GOOD + "    ssl: on\n    certfile: /nonexistent/cert.pem\n",
+    "ws": GOOD + "    type: ws\n",
+    "unix": "listeners:\n  default:\n    bind: unix:/nonexistent/socket\n",
+    "proxy-protocol": GOOD + "    proxy-protocol: on\n",
+}
+
+
+@pytest.mark.parametrize("name", UNSERVED)
+def test_transport_that_is_not_served_is_not_ignored(run, name):
+    status, lines = run(config=UNSERVED[name])
     assert status == EXIT_USAGE
-    said_once(lines, "ssl")
+    said_once(lines, "broken.yaml:3:", "default", name, "not supported")
+
+
+def test_certificate_without_ssl_is_a_warning(make_broker, client):
+    """A file of the original that has certificates lying ready starts; the warning names the listener."""
+    broker = make_broker(listeners={"plain": {"bind": "127.0.0.1:0", "certfile": "/nonexistent/cert.pem", "ssl": "off"}})
+    assert "listener 'plain': certfile has no effect" in broker.process.stderr()
+    client(at=broker).ping()
 
 
 def test_missing_file(run):
