@@ -223,7 +223,7 @@ static void prepare_outboxes(void)
 static uint64_t outbox_leave(struct outbox *outbox)
 {
     struct iovec spans[SPANS_MAX];
-    uint64_t sum = outbox_gather(outbox, spans, SPANS_MAX);
+    uint64_t sum = outbox_gather(outbox, spans, SPANS_MAX, OUTBOX_SEND_MAX);
     outbox_sent(outbox, outbox->sending);
     return sum;
 }
@@ -332,7 +332,7 @@ static uint64_t client_take(struct client *client, uint8_t qos)
     struct iovec spans[SPANS_MAX];
     struct outbox *outbox = &client->link.outbox;
     struct writer writer = writer_of(received, sizeof(received));
-    uint32_t count = outbox_gather(outbox, spans, SPANS_MAX);
+    uint32_t count = outbox_gather(outbox, spans, SPANS_MAX, OUTBOX_SEND_MAX);
     for (uint32_t index = 0; qos > 0 && index < count; index++)
         writer_put_bytes(&writer, (struct bytes){spans[index].iov_base, (uint32_t)spans[index].iov_len});
     outbox_sent(outbox, outbox->sending);

@@ -53,6 +53,11 @@ static inline bool bytes_equal(struct bytes a, struct bytes b)
     return a.length == b.length && (a.length == 0 || memcmp(a.data, b.data, a.length) == 0);
 }
 
+static inline bool bytes_begin_with(struct bytes bytes, struct bytes beginning)
+{
+    return bytes.length >= beginning.length && memcmp(bytes.data, beginning.data, beginning.length) == 0;
+}
+
 static inline struct reader reader_of(struct bytes bytes)
 {
     // NULL + 0 is not defined in C, and an empty view may be NULL.

@@ -152,6 +152,13 @@ void outbox_put_packet(struct outbox *outbox, const struct packet *packet, uint8
     assert(!writer.overflow && writer.at == writer.end);
 }
 
+void outbox_put_bytes(struct outbox *outbox, struct bytes bytes)
+{
+    uint8_t *room = outbox_reserve(outbox, (uint32_t)bytes.length);
+    if (room != NULL)
+        memcpy(room, bytes.data, bytes.length);
+}
+
 void outbox_put_ack(struct outbox *outbox, uint8_t packet_type, uint16_t packet_id)
 {
     uint8_t *room = outbox_reserve(outbox, ACK_SHORT_BYTES);
@@ -190,16 +197,17 @@ void outbox_put_copy(struct outbox *outbox, struct bytes packet, uint32_t packet
     writer_put_u16(&writer, packet_id);
 }
 
-uint32_t outbox_gather(struct outbox *outbox, struct iovec *ret_spans, uint32_t count_max)
+uint32_t outbox_gather(struct outbox *outbox, struct iovec *ret_spans, uint32_t count_max, uint32_t bytes_max)
 {
-    assert(!outbox_sending(outbox));
+    assert(!outbox_sending(outbox) && bytes_max <= OUTBOX_SEND_MAX);
     uint32_t count = 0;
-    for (uint32_t i = outbox->head; i != outbox->tail && count < count_max; i++) {
+    for (uint32_t i = outbox->head; i != outbox->tail && count < count_max && outbox->sending < bytes_max;
+         i++) {
         struct span *span = outbox_span(outbox, i);
-        if (span->length > INT32_MAX - outbox->sending) // one send answers with a number of 31 bits
-            break;
-        ret_spans[count++] = (struct iovec){span->segment->data + span->offset, span->length};
-        outbox->sending += span->length;
+        uint32_t left = bytes_max - outbox->sending;
+        uint32_t length = span->length < left ? span->length : left;
+        ret_spans[count++] = (struct iovec){span->segment->data + span->offset, length};
+        outbox->sending += length;
     }
     return count;
 }

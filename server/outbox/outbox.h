@@ -74,6 +74,9 @@ static inline void outbox_append(struct outbox *outbox, struct span span)
 // that appends.
 void outbox_put_packet(struct outbox *outbox, const struct packet *packet, uint8_t version);
 
+// Bytes of no packet: an answer in another protocol.
+void outbox_put_bytes(struct outbox *outbox, struct bytes bytes);
+
 // A PUBACK, PUBREC, PUBREL or PUBCOMP without reason and properties.
 void outbox_put_ack(struct outbox *outbox, uint8_t packet_type, uint16_t packet_id);
 
@@ -85,9 +88,13 @@ void outbox_put_publish(struct outbox *outbox, const struct packet_publish *publ
 // A copy of an encoded PUBLISH above QoS 0, with an identifier of its own at `packet_id_at`.
 void outbox_put_copy(struct outbox *outbox, struct bytes packet, uint32_t packet_id_at, uint16_t packet_id);
 
-// The spans to send next, at most `count_max`, and marks them as handed to the kernel. Returns how many; 0
-// when nothing waits. Nothing may be in the kernel's hands yet: one send at a time.
-uint32_t outbox_gather(struct outbox *outbox, struct iovec *ret_spans, uint32_t count_max);
+// The spans to send next, at most `count_max` of them and `bytes_max` bytes, and marks them as handed to the
+// kernel. Returns how many; 0 when nothing waits. Nothing may be in the kernel's hands yet: one send at a
+// time.
+uint32_t outbox_gather(struct outbox *outbox, struct iovec *ret_spans, uint32_t count_max,
+                       uint32_t bytes_max);
+
+#define OUTBOX_SEND_MAX ((uint32_t)INT32_MAX) // bytes of one send, which answers with a number of 31 bits
 
 // The kernel answered for the send: `length` bytes of it left, the rest is to be sent again.
 void outbox_sent(struct outbox *outbox, uint32_t length);

@@ -22,7 +22,8 @@ struct link {
     struct list dirty;     // in turn->dirty while there is something to send or to tell
     uint8_t state;         // enum link_state
     uint8_t version;       // enum mqtt_version; once open
-    bool authenticated;    // its CONNECT was judged already, on the shard that accepted the connection
+    bool authenticated;    // nothing more is asked of its CONNECT: its certificate vouches for it, or it was
+                           // judged on the shard that accepted the connection
     uint32_t keepalive_ms; // 0 = none
     struct outbox outbox;
     struct session *session; // while open

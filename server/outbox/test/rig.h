@@ -114,7 +114,7 @@ static inline struct bytes rig_drain(struct rig *rig)
     static uint8_t stream[RIG_STREAM_BYTES];
     struct writer writer = writer_of(stream, sizeof stream);
     struct iovec spans[RIG_SPANS_MAX];
-    for (uint32_t count; (count = outbox_gather(&rig->outbox, spans, RIG_SPANS_MAX)) > 0;) {
+    for (uint32_t count; (count = outbox_gather(&rig->outbox, spans, RIG_SPANS_MAX, OUTBOX_SEND_MAX)) > 0;) {
         rig_copy(&writer, spans, count);
         outbox_sent(&rig->outbox, rig->outbox.sending);
     }

@@ -51,8 +51,8 @@ static void two_outboxes_share_the_bytes(void)
     publication_finish(&publication);
     struct iovec mine;
     struct iovec theirs;
-    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &mine, 1), 1);
-    CU_ASSERT_EQUAL(outbox_gather(&other, &theirs, 1), 1);
+    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &mine, 1, OUTBOX_SEND_MAX), 1);
+    CU_ASSERT_EQUAL(outbox_gather(&other, &theirs, 1, OUTBOX_SEND_MAX), 1);
     CU_ASSERT_PTR_EQUAL(mine.iov_base, theirs.iov_base);
     CU_ASSERT_EQUAL(rig.wirelog.current->references, 3);
     outbox_sent(&rig.outbox, 7);
@@ -108,7 +108,7 @@ static void an_empty_outbox_gathers_nothing(void)
     rig_open(&rig);
     struct iovec span;
     CU_ASSERT_TRUE(outbox_empty(&rig.outbox));
-    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &span, 1), 0);
+    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &span, 1, OUTBOX_SEND_MAX), 0);
     CU_ASSERT_FALSE(outbox_sending(&rig.outbox));
     rig_close(&rig);
 }
@@ -129,15 +129,15 @@ static void a_gather_takes_so_many_spans_and_marks_them(void)
     fill_alternating();
     CU_ASSERT_EQUAL(rig_spans(&rig), 160);
     struct iovec spans[64];
-    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, spans, 64), 64);
+    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, spans, 64, OUTBOX_SEND_MAX), 64);
     CU_ASSERT_EQUAL(rig.outbox.sending, 32 * (7 + 4));
     CU_ASSERT_TRUE(outbox_sending(&rig.outbox));
     CU_ASSERT_EQUAL(rig.outbox.bytes, 80 * (7 + 4)); // they are ours until the kernel answers
     outbox_sent(&rig.outbox, 32 * (7 + 4));
     CU_ASSERT_FALSE(outbox_sending(&rig.outbox));
-    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, spans, 64), 64);
+    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, spans, 64, OUTBOX_SEND_MAX), 64);
     outbox_sent(&rig.outbox, 32 * (7 + 4));
-    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, spans, 64), 32);
+    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, spans, 64, OUTBOX_SEND_MAX), 32);
     outbox_sent(&rig.outbox, 16 * (7 + 4));
     CU_ASSERT_TRUE(outbox_empty(&rig.outbox));
     rig_close(&rig);
@@ -161,7 +161,7 @@ static void a_send_may_end_at_any_byte(void)
     for (uint32_t cut = 0; cut <= length; cut++) {
         put_cut_stream();
         struct iovec spans[64];
-        CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, spans, 64), 4);
+        CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, spans, 64, OUTBOX_SEND_MAX), 4);
         outbox_sent(&rig.outbox, cut);
         CU_ASSERT_EQUAL(rig.outbox.bytes, length - cut);
         struct bytes whole = hex_bytes(CUT);
@@ -176,7 +176,7 @@ static void a_span_may_grow_while_the_kernel_sends_it(void)
     rig_open(&rig);
     rig_publish(&rig, "1");
     struct iovec span;
-    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &span, 1), 1);
+    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &span, 1, OUTBOX_SEND_MAX), 1);
     rig_publish(&rig, "2");
     CU_ASSERT_EQUAL(rig_spans(&rig), 1);
     CU_ASSERT_EQUAL(rig.outbox.sending, 6);
@@ -185,7 +185,7 @@ static void a_span_may_grow_while_the_kernel_sends_it(void)
     rig_expect(&rig, "30 04 0001 'a2'");
 
     rig_publish(&rig, "3");
-    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &span, 1), 1);
+    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &span, 1, OUTBOX_SEND_MAX), 1);
     rig_publish(&rig, "4");
     outbox_sent(&rig.outbox, 2); // a part: the rest of it and what came meanwhile follow
     rig_expect(&rig, "0001 'a3' 30 04 0001 'a4'");
@@ -203,7 +203,7 @@ static void there_is_room_up_to_the_ceiling(void)
     CU_ASSERT_FALSE(outbox_has_room(&rig.outbox, 94));
     CU_ASSERT_FALSE(outbox_has_room(&rig.outbox, UINT32_MAX));
     struct iovec span;
-    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &span, 1), 1);
+    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &span, 1, OUTBOX_SEND_MAX), 1);
     CU_ASSERT_FALSE(outbox_has_room(&rig.outbox, 94)); // what is being sent still counts
     outbox_sent(&rig.outbox, 1);
     CU_ASSERT_TRUE(outbox_has_room(&rig.outbox, 94));
@@ -373,7 +373,8 @@ static void detaching_leaves_what_the_kernel_sends(void)
     rig_open(&rig);
     put_cut_stream();
     struct iovec spans[2];
-    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, spans, 2), 2); // the first message and two acknowledgements
+    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, spans, 2, OUTBOX_SEND_MAX),
+                    2); // the first message and two acknowledgements
     outbox_detach(&rig.outbox);
     CU_ASSERT_EQUAL(rig.wirelog.current->references, 2);
     CU_ASSERT_EQUAL(memcmp(spans[0].iov_base, hex_bytes("30 04 0001 'a1'").data, 6), 0);
@@ -390,7 +391,7 @@ static void detaching_leaves_a_span_that_grew_in_the_kernel(void)
     rig_open(&rig);
     rig_publish(&rig, "1");
     struct iovec span;
-    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &span, 1), 1);
+    CU_ASSERT_EQUAL(outbox_gather(&rig.outbox, &span, 1, OUTBOX_SEND_MAX), 1);
     rig_publish(&rig, "2");
     rig_put_ack(&rig, 1);
     rig_publish(&rig, "3");

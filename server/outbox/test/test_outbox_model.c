@@ -124,7 +124,7 @@ static void step_gather(void)
 {
     if (outbox_sending(&rig.outbox))
         return;
-    handed_count = outbox_gather(&rig.outbox, handed, 1 + below(RIG_SPANS_MAX));
+    handed_count = outbox_gather(&rig.outbox, handed, 1 + below(RIG_SPANS_MAX), OUTBOX_SEND_MAX);
     struct writer writer = writer_of(handed_bytes, sizeof handed_bytes);
     rig_copy(&writer, handed, handed_count);
     uint32_t length = (uint32_t)(writer.at - handed_bytes);

@@ -83,7 +83,7 @@ static void look_at_output(void)
 static uint32_t send_some(uint32_t length, uint32_t count_max)
 {
     struct iovec spans[64];
-    uint32_t count = outbox_gather(&client.outbox, spans, count_max);
+    uint32_t count = outbox_gather(&client.outbox, spans, count_max, OUTBOX_SEND_MAX);
     struct writer writer = writer_of(output + output_length, sizeof output - output_length);
     for (uint32_t i = 0; i < count; i++)
         writer_put_bytes(&writer, (struct bytes){spans[i].iov_base, (uint32_t)spans[i].iov_len});

@@ -99,7 +99,7 @@ struct bytes client_reads(struct client *client)
     struct writer writer = writer_of(stream, sizeof stream);
     struct iovec spans[64];
     struct outbox *outbox = &client->link.outbox;
-    for (uint32_t count; (count = outbox_gather(outbox, spans, 64)) > 0;) {
+    for (uint32_t count; (count = outbox_gather(outbox, spans, 64, OUTBOX_SEND_MAX)) > 0;) {
         for (uint32_t i = 0; i < count; i++)
             writer_put_bytes(&writer, (struct bytes){spans[i].iov_base, (uint32_t)spans[i].iov_len});
         outbox_sent(outbox, outbox->sending);

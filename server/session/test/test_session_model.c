@@ -140,7 +140,7 @@ static void work_off_input(void)
 static void read_some(uint32_t length)
 {
     struct iovec spans[64];
-    uint32_t count = outbox_gather(&client.link.outbox, spans, 64);
+    uint32_t count = outbox_gather(&client.link.outbox, spans, 64, OUTBOX_SEND_MAX);
     uint32_t sending = client.link.outbox.sending;
     if (length > sending)
         length = sending;
