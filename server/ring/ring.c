@@ -315,7 +315,7 @@ static bool ring_receive_completed(struct ring *ring, struct ring_operation *ope
                                    const struct ring_completion *completion, struct ring_event *ret_event)
 {
     int32_t result = completion->result;
-    const uint8_t *data = NULL;
+    uint8_t *data = NULL;
     if (completion->flags & IORING_CQE_F_BUFFER)
         data = ring_buffers_lend(&ring->buffers, completion->flags);
     if (result == -ENOBUFS)

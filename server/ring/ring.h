@@ -45,7 +45,8 @@ struct ring_operation {
 // of its own.
 struct ring_event {
     struct ring_operation *operation;
-    const uint8_t *data; // received bytes, borrowed until the next ring_next; NULL otherwise
+    uint8_t
+        *data; // received bytes, borrowed until the next ring_next and the caller's to change; NULL otherwise
     int32_t result;
     bool final; // the operation is the caller's again
 };

@@ -93,7 +93,7 @@ void ring_buffers_finish(struct ring_buffers *buffers, struct io_uring *uring)
     ring_buffers_unmap(buffers);
 }
 
-const uint8_t *ring_buffers_lend(struct ring_buffers *buffers, uint32_t completion_flags)
+uint8_t *ring_buffers_lend(struct ring_buffers *buffers, uint32_t completion_flags)
 {
     uint32_t id = completion_flags >> IORING_CQE_BUFFER_SHIFT;
     assert(buffers->ring != NULL && id < buffers->count && !buffers->lending);

@@ -36,7 +36,7 @@ void ring_buffers_init_single(struct ring_buffers *buffers, uint32_t bytes);
 void ring_buffers_finish(struct ring_buffers *buffers, struct io_uring *uring);
 
 // Lends the buffer that a completion with IORING_CQE_F_BUFFER names.
-const uint8_t *ring_buffers_lend(struct ring_buffers *buffers, uint32_t completion_flags);
+uint8_t *ring_buffers_lend(struct ring_buffers *buffers, uint32_t completion_flags);
 
 // Takes back the buffer that was lent; harmless if none was.
 void ring_buffers_release(struct ring_buffers *buffers);
