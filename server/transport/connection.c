@@ -7,9 +7,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-void connection_init(struct connection *connection, int fd, uint32_t receive_owner, uint32_t send_owner)
+void connection_init(struct connection *connection, int fd, struct layers *layers, uint32_t receive_owner,
+                     uint32_t send_owner)
 {
-    *connection = (struct connection){.fd = fd};
+    *connection = (struct connection){.fd = fd, .layers = layers};
     connection->receive.owner = receive_owner;
     connection->send.owner = send_owner;
     // Packets are gathered before they are sent, so waiting for more only costs time. Not every kind of
@@ -51,10 +52,16 @@ void connection_close(struct connection *connection)
     assert(connection_idle(connection));
     (void)close(connection->fd); // what it could tell is known: the peer has gone
     connection->fd = -1;
+    layers_destroy(connection->layers);
+    connection->layers = NULL;
 }
 
 void connection_peer(const struct connection *connection, char ret_text[ADDRESS_TEXT_BYTES])
 {
+    if (connection->layers != NULL && layers_peer(connection->layers)[0] != '\0') {
+        (void)snprintf(ret_text, ADDRESS_TEXT_BYTES, "%s", layers_peer(connection->layers)); // fits
+        return;
+    }
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
     if (getpeername(connection->fd, (struct sockaddr *)&address, &length) < 0)

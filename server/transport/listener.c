@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "server/transport/listener.h"
 
+#include "server/transport/listener_unix.h"
+#include "server/transport/tls.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -11,6 +14,10 @@
 
 void address_text(const struct sockaddr_storage *address, char ret_text[ADDRESS_TEXT_BYTES])
 {
+    if (address->ss_family == AF_UNIX) {
+        (void)snprintf(ret_text, ADDRESS_TEXT_BYTES, "unix"); // a client's socket has no name
+        return;
+    }
     char host[64];
     char port[8];
     socklen_t length =
@@ -83,7 +90,8 @@ static const struct addrinfo *address_best(const struct addrinfo *first, bool an
     return first;
 }
 
-int listener_open(struct listener *listener, const struct listener_options *options, char *ret_error)
+static int listener_open_tcp(struct listener *listener, const struct listener_options *options,
+                             char *ret_error)
 {
     struct addrinfo *addresses;
     int failed = listener_resolve(options, &addresses, ret_error);
@@ -104,9 +112,32 @@ int listener_open(struct listener *listener, const struct listener_options *opti
         return listener_fail(error, options, "learn the address of", ret_error);
     }
     listener->fd = fd;
-    listener->connections_max = options->connections_max;
-    atomic_init(&listener->connections, 0);
     address_text(&bound, listener->address);
+    return 0;
+}
+
+static int listener_open_unix(struct listener *listener, const struct listener_options *options,
+                              char *ret_error)
+{
+    int fd = listener_unix_open(options, ret_error);
+    if (fd < 0)
+        return fd;
+    listener->fd = fd;
+    listener->unix_path = options->unix_path;
+    (void)snprintf(listener->address, ADDRESS_TEXT_BYTES, "unix:%s",
+                   options->unix_path); // a path of 107 at most fits
+    return 0;
+}
+
+int listener_open(struct listener *listener, const struct listener_options *options, char *ret_error)
+{
+    *listener = (struct listener){.fd = -1, .connections_max = options->connections_max};
+    int failed = options->unix_path != NULL ? listener_open_unix(listener, options, ret_error)
+                                            : listener_open_tcp(listener, options, ret_error);
+    if (failed)
+        return failed;
+    atomic_init(&listener->connections, 0);
+    (void)pthread_mutex_init(&listener->tls_lock, NULL); // cannot fail with these arguments
     return 0;
 }
 
@@ -114,4 +145,28 @@ void listener_close(struct listener *listener)
 {
     (void)close(listener->fd); // nothing was written to it
     listener->fd = -1;
+    if (listener->unix_path != NULL)
+        (void)unlink(listener->unix_path); // whoever removed it before us did no harm
+    tls_context_unref(listener->tls);
+    listener->tls = NULL;
+    (void)pthread_mutex_destroy(&listener->tls_lock); // nobody holds it
+}
+
+void listener_take_tls(struct listener *listener, struct tls_context *tls)
+{
+    (void)pthread_mutex_lock(&listener->tls_lock); // cannot fail: no thread holds it twice
+    struct tls_context *before = listener->tls;
+    listener->tls = tls;
+    (void)pthread_mutex_unlock(&listener->tls_lock); // it is ours
+    tls_context_unref(before);
+}
+
+struct tls_context *listener_ref_tls(struct listener *listener)
+{
+    if (!listener->is_tls)
+        return NULL;
+    (void)pthread_mutex_lock(&listener->tls_lock); // cannot fail: no thread holds it twice
+    struct tls_context *tls = tls_context_ref(listener->tls);
+    (void)pthread_mutex_unlock(&listener->tls_lock); // it is ours
+    return tls;
 }

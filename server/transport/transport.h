@@ -4,6 +4,8 @@
 #define TRANSPORT_TRANSPORT_H
 
 #include "server/transport/connection.h"
+#include "server/transport/layers.h"
 #include "server/transport/listener.h"
+#include "server/transport/tls.h"
 
 #endif

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#include "server/transport/listener_unix.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define UMASK_OWNER_ONLY 0177
+
+static int listener_unix_fail(int error, const char *path, const char *what, const char *advice,
+                              char *ret_error)
+{
+    (void)snprintf(ret_error, LISTENER_ERROR_BYTES, "cannot %s unix:%s: %s%s", what, path, strerror(error),
+                   advice); // cut if ever too long
+    return -error;
+}
+
+// Whether the file is a socket that nobody listens on.
+static bool socket_is_left_over(const struct sockaddr_un *address)
+{
+    struct stat status;
+    if (lstat(address->sun_path, &status) < 0 || !S_ISSOCK(status.st_mode))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return false;
+    bool refused =
+        connect(fd, (const struct sockaddr *)address, sizeof *address) < 0 && errno == ECONNREFUSED;
+    (void)close(fd); // nothing was written to it
+    return refused;
+}
+
+static int bind_for_owner(int fd, const struct sockaddr_un *address)
+{
+    mode_t before = umask(UMASK_OWNER_ONLY); // shared with other threads, of which there are none yet
+    int failed = bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
+    (void)umask(before);
+    return failed;
+}
+
+static int socket_bind(int fd, const struct sockaddr_un *address)
+{
+    int failed = bind_for_owner(fd, address);
+    if (failed != -EADDRINUSE || !socket_is_left_over(address))
+        return failed;
+    if (unlink(address->sun_path) < 0)
+        return -errno;
+    return bind_for_owner(fd, address);
+}
+
+static int socket_admit(const char *path, const struct listener_file *file)
+{
+    if ((file->owner != (uid_t)-1 || file->group != (gid_t)-1) && lchown(path, file->owner, file->group) < 0)
+        return -errno;
+    return chmod(path, file->mode) < 0 ? -errno : 0;
+}
+
+int listener_unix_open(const struct listener_options *options, char *ret_error)
+{
+    const char *path = options->unix_path;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (strlen(path) >= sizeof address.sun_path)
+        return listener_unix_fail(ENAMETOOLONG, path, "listen on", "; a path has at most 107 bytes",
+                                  ret_error);
+    memcpy(address.sun_path, path, strlen(path) + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return listener_unix_fail(errno, path, "listen on", "", ret_error);
+    int failed = socket_bind(fd, &address);
+    if (failed) {
+        (void)close(fd); // nothing was written to it
+        const char *advice =
+            failed == -EADDRINUSE ? "; another process listens there, or it is no socket" : "";
+        return listener_unix_fail(-failed, path, "listen on", advice, ret_error);
+    }
+    failed = socket_admit(path, &options->file);
+    if (failed == 0 && listen(fd, options->backlog) == 0)
+        return fd;
+    int error = failed ? -failed : errno;
+    (void)close(fd);    // nothing was written to it
+    (void)unlink(path); // it is ours, and of no use
+    return listener_unix_fail(error, path, failed ? "give mode, owner and group to" : "listen on", "",
+                              ret_error);
+}

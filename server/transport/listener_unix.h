@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: MIT
+// A listening unix socket and its file.
+#ifndef TRANSPORT_LISTENER_UNIX_H
+#define TRANSPORT_LISTENER_UNIX_H
+
+#include "server/transport/listener.h"
+
+// Makes the file, with nobody but its owner let in until it is as asked for, and listens. The file of a
+// socket that nobody listens on any more is replaced. Returns the socket, or -errno and one line in ret_error
+// (of LISTENER_ERROR_BYTES).
+WARN_UNUSED int listener_unix_open(const struct listener_options *options, char *ret_error);
+
+#endif
