@@ -160,6 +160,7 @@ void attach_hand_over(struct shard *shard, struct client *client)
     assert(reason == REASON_SUCCESS);
     mail_handover(shard, broker_place(shard->broker, packet.connect.client_id),
                   &(struct client_arrival){.fd = client->connection.fd,
+                                           .layers = client->connection.layers,
                                            .listener = client->listener,
                                            .received = moving,
                                            .authenticated = true});

@@ -93,6 +93,10 @@ void client_free(struct shard *shard, struct client *client)
     list_remove(&client->place);
     list_remove(&client->sending);
     list_remove(&client->paused);
+    if (client->counted_handshake) {
+        shard->handshakes--;
+        shard_accept(shard);
+    }
     subscribe_drop_replays(client);
     link_finish(&client->link);
     if (client->moving != NULL)
@@ -163,6 +167,23 @@ static void client_carry_out(struct shard *shard, struct client *client, const s
 
 // Receiving.
 
+// Who speaks another protocol has mistaken the port: the log says so, and an HTTP client is told.
+static void client_guess(struct client *client, struct bytes received)
+{
+    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 26\r\n\r\n"
+                                 "This port speaks MQTT only";
+    static const uint8_t tls_handshake[] = {0x16, 0x03}; // a record of the handshake, and the major version
+    if (bytes_begin_with(received, (struct bytes){tls_handshake, sizeof tls_handshake})) {
+        client->why = "it speaks TLS; this listener has no ssl";
+        return;
+    }
+    if (!bytes_begin_with(received, bytes_of("GET ")) && !bytes_begin_with(received, bytes_of("HEAD ")))
+        return;
+    client->why = "it speaks HTTP; this listener is not of type ws";
+    if (!client->listener->layers.websocket)
+        outbox_put_bytes(&client->link.outbox, bytes_of(answer));
+}
+
 // Works off what was received, packet by packet, until the bytes end or the client does.
 static void client_feed(struct shard *shard, struct client *client, struct bytes received)
 {
@@ -183,26 +204,46 @@ static void client_feed(struct shard *shard, struct client *client, struct bytes
         client_carry_out(shard, client, &frame, &effect);
     }
     burst_end(shard);
-    if (client->state == CLIENT_SERVING && status == FRAME_MALFORMED)
+    if (client->state == CLIENT_SERVING && status == FRAME_MALFORMED) {
+        if (link->state == LINK_NEW)
+            client_guess(client, received);
         client_close(shard, client, frame.reason);
+    }
     // An acknowledgement may have ended a replay without anything to send, whose end would go on with the
     // next.
     if (client->state == CLIENT_SERVING && !list_empty(&client->replay_requests))
         subscribe_replay_next(shard, client);
 }
 
+void client_look_at_layers(struct shard *shard, struct client *client)
+{
+    struct layers *layers = client->connection.layers;
+    if (layers == NULL)
+        return;
+    if (layers_waiting(layers))
+        link_touch(&client->link, &shard->turn);
+    enum layers_status status = layers_status(layers);
+    if (client->state != CLIENT_SERVING || status == LAYERS_GOING)
+        return;
+    client->why = layers_why(layers);
+    client_close(shard, client, status == LAYERS_FAILED ? REASON_PROTOCOL_ERROR : REASON_UNSPECIFIED_ERROR);
+}
+
 void client_create(struct shard *shard, const struct client_arrival *arrival)
 {
     if (shard->phase != SHARD_SERVING) {
         (void)close(arrival->fd); // the broker stops: nobody serves it any more
+        layers_destroy(arrival->layers);
         client_uncount(shard, arrival->listener);
         return;
     }
+    layers_move(arrival->layers, &shard->tls_pool);
     struct client *client = memory_require(sizeof *client);
     const struct link_options options = {.chunks = &shard->chunks,
                                          .outbox_bytes_max = shard->turn.limits->outbox_bytes_max,
                                          .now_ns = shard->turn.now_ns};
-    connection_init(&client->connection, arrival->fd, OWNER_CLIENT_RECEIVE, OWNER_CLIENT_SEND);
+    connection_init(&client->connection, arrival->fd, arrival->layers, OWNER_CLIENT_RECEIVE,
+                    OWNER_CLIENT_SEND);
     link_init(&client->link, &options);
     client->link.authenticated = arrival->authenticated;
     client->listener = arrival->listener;
@@ -216,6 +257,7 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
     timer_arm(&shard->timers, &client->timer,
               shard->turn.now_ns + shard->turn.limits->connect_timeout_ms * NS_PER_MS);
     client_feed(shard, client, arrival->received);
+    client_look_at_layers(shard, client);
     if (client->state == CLIENT_SERVING)
         connection_receive(&client->connection, shard->ring);
 }
@@ -239,7 +281,15 @@ void client_accepted(struct shard *shard, struct listener *listener, int fd)
         (void)close(fd); // nothing was written to it
         return;
     }
-    client_create(shard, &(struct client_arrival){.fd = fd, .listener = listener});
+    bool failed = false;
+    struct layers *layers = layers_create(listener, &shard->tls_pool, &failed);
+    if (failed) {
+        log_peer("out of memory for a connection on %s; it is closed", listener->address);
+        client_uncount(shard, listener);
+        (void)close(fd); // nothing was written to it
+        return;
+    }
+    client_create(shard, &(struct client_arrival){.fd = fd, .layers = layers, .listener = listener});
 }
 
 static bool client_listens(const struct client *client)
@@ -247,16 +297,25 @@ static bool client_listens(const struct client *client)
     return !client->deaf && list_empty(&client->paused);
 }
 
+// The peer has gone, and hears no goodbye.
+static void client_lose(struct shard *shard, struct client *client)
+{
+    client_close(shard, client, REASON_UNSPECIFIED_ERROR);
+    if (client->state != CLIENT_ABANDONED)
+        client_abandon(shard, client);
+}
+
 static void client_receive_ended(struct shard *shard, struct client *client, int result)
 {
     switch ((enum client_state)client->state) {
     case CLIENT_MOVING: // also at the peer's end: its bytes are still to be worked off, and the next shard
                         // sees the end again
-        attach_hand_over(shard, client);
+        if (connection_idle(&client->connection))
+            attach_hand_over(shard, client);
         break;
     case CLIENT_SERVING:
         if (result != -ECANCELED)
-            client_close(shard, client, REASON_UNSPECIFIED_ERROR);
+            client_lose(shard, client);
         else if (client_listens(client) && shard->phase == SHARD_SERVING)
             connection_receive(&client->connection,
                                shard->ring); // its pause ended before the cancellation did
@@ -285,16 +344,50 @@ static void client_hold_back(struct shard *shard, struct client *client)
         connection_pause(&client->connection, shard->ring);
 }
 
+// Bytes of MQTT.
+static void client_take(struct shard *shard, struct client *client, struct bytes received)
+{
+    if (client->state == CLIENT_SERVING && shard->phase == SHARD_SERVING)
+        client_feed(shard, client, received);
+    else if (client->state == CLIENT_MOVING)
+        attach_move_more(shard, client, received);
+}
+
+static void client_shake_hands(struct shard *shard, struct client *client)
+{
+    bool shaking = client->state == CLIENT_SERVING && layers_shaking_hands(client->connection.layers);
+    if (shaking == client->counted_handshake)
+        return;
+    client->counted_handshake = shaking;
+    shard->handshakes += shaking ? 1 : UINT32_MAX; // one less
+    if (!shaking)
+        shard_accept(shard); // it may have stopped for want of room for handshakes
+}
+
+static void client_take_through_layers(struct shard *shard, struct client *client, struct iovec received)
+{
+    struct layers *layers = client->connection.layers;
+    struct bytes piece;
+    layers_receive(layers, received);
+    while (layers_next(layers, shard->scratch, &piece)) {
+        if (layers_user_name(layers)[0] != '\0')
+            client->link.authenticated = true; // its certificate vouches for it
+        client_take(shard, client, piece);
+    }
+    client_shake_hands(shard, client);
+    client_look_at_layers(shard, client);
+}
+
 void client_received(struct shard *shard, const struct ring_event *event)
 {
     struct client *client = container_of(event->operation, struct client, connection.receive);
     if (event->result > 0) {
-        struct bytes received = {event->data, (uint32_t)event->result};
-        counter_add(&shard->counters.bytes_received, received.length);
-        if (client->state == CLIENT_SERVING && shard->phase == SHARD_SERVING)
-            client_feed(shard, client, received);
-        else if (client->state == CLIENT_MOVING)
-            attach_move_more(shard, client, received);
+        uint32_t length = (uint32_t)event->result;
+        counter_add(&shard->counters.bytes_received, length);
+        if (client->connection.layers == NULL)
+            client_take(shard, client, (struct bytes){event->data, length});
+        else
+            client_take_through_layers(shard, client, (struct iovec){event->data, length});
         client_hold_back(shard, client);
     }
     if (event->final)
@@ -329,7 +422,7 @@ static void client_tell_closed(const struct client *client, uint8_t reason)
     struct bytes id = session == NULL ? bytes_of("") : session_client_id(session);
     if (fault)
         log_peer("client '%.*s' at %s: connection closed: %s", (int)id.length, (const char *)id.data,
-                 client_name(client, peer), reason_text(reason));
+                 client_name(client, peer), client->why != NULL ? client->why : reason_text(reason));
     else
         log_debug("client '%.*s' at %s: connection ends: %s", (int)id.length, (const char *)id.data,
                   client_name(client, peer), reason == REASON_SUCCESS ? "disconnected" : reason_text(reason));
@@ -347,10 +440,35 @@ static void client_leave_session(struct shard *shard, struct link *link)
         attach_end_session(shard, session);
 }
 
+// What WebSocket says for the reason of an end (RFC 6455, 7.4.1).
+static uint16_t client_close_code(uint8_t reason)
+{
+    switch (reason) {
+    case REASON_SUCCESS:
+        return WEBSOCKET_CLOSE_NORMAL;
+    case REASON_SERVER_SHUTTING_DOWN:
+        return WEBSOCKET_CLOSE_GOING_AWAY;
+    case REASON_MALFORMED_PACKET:
+    case REASON_PROTOCOL_ERROR:
+        return WEBSOCKET_CLOSE_PROTOCOL_ERROR;
+    case REASON_PACKET_TOO_LARGE:
+        return WEBSOCKET_CLOSE_TOO_LARGE;
+    default:
+        return WEBSOCKET_CLOSE_POLICY;
+    }
+}
+
+void client_say_goodbye(struct client *client)
+{
+    client->ended_layers = true;
+    layers_end(client->connection.layers, client->close_code);
+}
+
 void client_close(struct shard *shard, struct client *client, uint8_t reason)
 {
     if (client->state > CLIENT_MOVING)
         return;
+    client->close_code = client_close_code(reason);
     client_tell_closed(client, reason);
     client->link.state = LINK_CLOSED;
     list_remove(&client->place);
@@ -358,12 +476,15 @@ void client_close(struct shard *shard, struct client *client, uint8_t reason)
     list_remove(&client->paused);
     client_leave_session(shard, &client->link);
     client_publish_will(shard, &client->link);
-    // Who has left reads no more; anybody else gets what was on its way, a CONNACK above all.
+    // Who has left reads no more, but for the goodbye of its layers; anybody else gets what was on its way, a
+    // CONNACK above all.
     bool deaf = reason == REASON_SUCCESS || reason == REASON_UNSPECIFIED_ERROR;
-    if (deaf || client->state == CLIENT_MOVING) {
+    if ((deaf && client->connection.layers == NULL) || client->state == CLIENT_MOVING) {
         client_abandon(shard, client);
         return;
     }
+    if (deaf)
+        client_say_goodbye(client);
     client->state = CLIENT_FLUSHING;
     timer_arm(&shard->timers, &client->timer, shard->turn.now_ns + CLIENT_FLUSH_MS * NS_PER_MS);
     link_touch(&client->link, &shard->turn);

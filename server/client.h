@@ -34,12 +34,17 @@ struct client {
     bool deaf; // has more to send than its outbox may hold, and is not read from until that has gone
     struct segment *moving; // what the next shard is to read: CONNECT and what came behind it
     uint8_t state;          // enum client_state
+    bool ended_layers;      // what its layers have to say at the end is on its way
+    bool counted_handshake; // in shard->handshakes
+    uint16_t close_code;    // of WebSocket
+    const char *why;        // a phrase for the log that says more than the reason code; or NULL
 };
 
 // A new connection, whose slot among the connections is counted already. `received` is what came on another
 // shard before it moved here; empty for a connection that was just accepted.
 struct client_arrival {
     int fd;
+    struct layers *layers; // taken
     struct listener *listener;
     struct bytes received;
     bool authenticated;
@@ -58,11 +63,24 @@ void client_timer_expired(struct shard *shard, struct timer *timer);
 // outbox was sent.
 void client_close(struct shard *shard, struct client *client, uint8_t reason);
 
-// The same for all of them: the broker stops.
+// Sends what its layers have to say, and closes a client whose layers have come to their end. To be called
+// when something has happened to them.
+void client_look_at_layers(struct shard *shard, struct client *client);
+
+// Lets its layers say that nothing more comes, behind what is under way.
+void client_say_goodbye(struct client *client);
+
+// The same as client_close for all of them: the broker stops.
 void client_close_all(struct shard *shard);
 
 // Stops reading from all of them, and hands over no more.
 void client_quiet_all(struct shard *shard);
+
+// Whether its layers have something to send beside MQTT.
+static inline bool client_waiting(const struct client *client)
+{
+    return client->connection.layers != NULL && layers_waiting(client->connection.layers);
+}
 
 // Reads from a client again, unless something else still speaks against it.
 void client_listen_again(struct shard *shard, struct client *client);

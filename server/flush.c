@@ -3,16 +3,53 @@
 
 #include <inttypes.h>
 
+#include "server/attach.h"
 #include "server/client.h"
 #include "server/subscribe.h"
 
-static void flush_send(struct shard *shard, struct client *client)
+// The spans to send, wrapped in the layers of the connection.
+static uint32_t flush_wrap(struct layers *layers, struct outbox *outbox, struct iovec *spans)
+{
+    uint32_t room = layers_room(layers);
+    uint32_t count = room > 0 ? outbox_gather(outbox, spans, RING_SPANS_MAX - LAYERS_SPANS_OWN, room) : 0;
+    bool taken = false;
+    uint32_t wrapped = layers_wrap(layers, spans, count, &taken);
+    if (taken)
+        outbox_sent(outbox, outbox->sending);
+    return wrapped;
+}
+
+// Starts a send of what there is. Returns false if there is nothing.
+static bool flush_send(struct shard *shard, struct client *client)
 {
     struct iovec spans[RING_SPANS_MAX];
-    uint32_t count = outbox_gather(&client->link.outbox, spans, RING_SPANS_MAX);
-    connection_send(&client->connection, shard->ring, spans, count);
+    struct connection *connection = &client->connection;
+    struct outbox *outbox = &client->link.outbox;
+    uint32_t count = connection->layers == NULL
+                         ? outbox_gather(outbox, spans, RING_SPANS_MAX, OUTBOX_SEND_MAX)
+                         : flush_wrap(connection->layers, outbox, spans);
+    if (count == 0)
+        return false;
+    connection_send(connection, shard->ring, spans, count);
     client->send_since_ns = shard->turn.now_ns;
     list_append(&shard->sending, &client->sending);
+    return true;
+}
+
+// What was to be said has been said: the layers say goodbye, then the sending side ends.
+static void flush_end(struct shard *shard, struct client *client)
+{
+    struct connection *connection = &client->connection;
+    if (connection->layers != NULL && !client->ended_layers) {
+        client_say_goodbye(client);
+        if (flush_send(shard, client))
+            return;
+    }
+    client->state = CLIENT_LINGERING;
+    timer_arm(&shard->timers, &client->timer, shard->turn.now_ns + CLIENT_LINGER_MS * NS_PER_MS);
+    connection_end_sending(connection);
+    if (connection->receive.kind == RING_IDLE)
+        connection_receive(connection, shard->ring); // to see the peer's end
 }
 
 static void flush_tell_dropped(struct shard *shard, struct client *client)
@@ -41,19 +78,13 @@ static void flush_client(struct shard *shard, struct client *client)
         return;
     }
     flush_tell_dropped(shard, client);
-    if (client->state > CLIENT_FLUSHING || outbox_sending(outbox))
+    if (client->state > CLIENT_FLUSHING || client->state == CLIENT_MOVING ||
+        connection_sending(&client->connection))
         return;
-    if (!outbox_empty(outbox)) {
-        flush_send(shard, client);
-        return;
-    }
-    if (client->state == CLIENT_FLUSHING) {
-        client->state = CLIENT_LINGERING;
-        timer_arm(&shard->timers, &client->timer, shard->turn.now_ns + CLIENT_LINGER_MS * NS_PER_MS);
-        connection_end_sending(&client->connection);
-        if (client->connection.receive.kind == RING_IDLE)
-            connection_receive(&client->connection, shard->ring); // to see the peer's end
-    }
+    if (!flush_send(shard, client) && client->state == CLIENT_FLUSHING)
+        flush_end(shard, client);
+    else if (client->connection.layers != NULL && layers_status(client->connection.layers) == LAYERS_FAILED)
+        client_look_at_layers(shard, client); // sealing did
 }
 
 void flush_dirty(struct shard *shard)
@@ -68,7 +99,9 @@ void flush_sent(struct shard *shard, const struct ring_event *event)
     struct client *client = container_of(event->operation, struct client, connection.send);
     struct link *link = &client->link;
     list_remove(&client->sending);
-    outbox_sent(&link->outbox, event->result > 0 ? (uint32_t)event->result : 0);
+    uint32_t length = event->result > 0 ? (uint32_t)event->result : 0;
+    outbox_sent(&link->outbox,
+                client->connection.layers == NULL ? length : layers_sent(client->connection.layers, length));
     if (client->state == CLIENT_ABANDONED) {
         client_settle(shard, client);
         return;
@@ -88,7 +121,12 @@ void flush_sent(struct shard *shard, const struct ring_event *event)
         client->deaf = link->outbox.bytes > link->outbox.bytes_max;
         client_listen_again(shard, client);
     }
-    if (!outbox_empty(&link->outbox) || client->state == CLIENT_FLUSHING)
+    if (client->state == CLIENT_MOVING) {
+        if (connection_idle(&client->connection))
+            attach_hand_over(shard, client);
+        return;
+    }
+    if (!outbox_empty(&link->outbox) || client->state == CLIENT_FLUSHING || client_waiting(client))
         link_touch(link, &shard->turn);
 }
 

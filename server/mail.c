@@ -48,6 +48,7 @@ struct mail_token {
 struct mail_connection {
     struct mail_record record;
     struct listener *listener;
+    struct layers *layers;
     int fd;
     uint32_t length;
     bool authenticated;
@@ -166,6 +167,7 @@ void mail_handover(struct shard *shard, uint32_t to, const struct client_arrival
     struct mail_connection *mail =
         mail_begin(shard, to, MAIL_HANDOVER, sizeof(struct mail_connection), arrival->received.length);
     mail->listener = arrival->listener;
+    mail->layers = arrival->layers;
     mail->fd = arrival->fd;
     mail->authenticated = arrival->authenticated;
     mail->length = arrival->received.length;
@@ -216,6 +218,7 @@ static void handle_connection(struct shard *shard, const struct mail_connection 
 {
     struct client_arrival arrival = {
         .fd = mail->fd,
+        .layers = mail->layers,
         .listener = mail->listener,
         .received = {(const uint8_t *)(mail + 1), mail->length},
         .authenticated = mail->authenticated,
@@ -312,8 +315,11 @@ static void close_handed_over(const struct mail_block *block)
 {
     for (uint32_t at = 0; at < block->used;) {
         const struct mail_record *record = (const struct mail_record *)(block->bytes + at);
-        if (record->kind == MAIL_HANDOVER)
-            (void)close(((const struct mail_connection *)record)->fd); // nobody is left to serve it
+        if (record->kind == MAIL_HANDOVER) {
+            const struct mail_connection *mail = (const struct mail_connection *)record;
+            (void)close(mail->fd); // nobody is left to serve it
+            layers_destroy(mail->layers);
+        }
         at += record->length;
     }
 }

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "server/listeners.h"
 #include "server/mail.h"
 #include "server/shard.h"
 
@@ -108,24 +109,6 @@ static void load_config(const struct arguments *arguments, struct config *config
             "auth.allow-anonymous is false and there is no other way to authenticate: nobody can connect");
 }
 
-// The configuration knows more transports than this version serves.
-static void refuse_unserved(const struct arguments *arguments, const struct config *config)
-{
-    for (uint32_t i = 0; i < config->listener_count; i++) {
-        const struct config_listener *listener = &config->listeners[i];
-        const char *what = listener->tls.enabled            ? "ssl"
-                           : listener->type == CONFIG_WS    ? "type 'ws'"
-                           : listener->unix_path[0] != '\0' ? "a unix socket"
-                           : listener->proxy_protocol       ? "proxy-protocol"
-                                                            : NULL;
-        if (what == NULL)
-            continue;
-        log_error("%s:%u: listener '%s': %s is not supported by this version", arguments->config_path,
-                  listener->line, listener->name, what);
-        exit(EXIT_USAGE);
-    }
-}
-
 static uint32_t choose_shards(const struct arguments *arguments, const struct config *config)
 {
     if (arguments->shard_count > 0)
@@ -161,24 +144,6 @@ static uint64_t raise_descriptor_limit(uint32_t shard_count)
         log_warning("the limit on open files stays as it is: %s", strerror(errno));
     uint64_t reserved = DESCRIPTORS_RESERVED + (uint64_t)shard_count * DESCRIPTORS_PER_SHARD;
     return limit.rlim_cur > reserved * 2 ? limit.rlim_cur - reserved : limit.rlim_cur / 2;
-}
-
-static void open_listeners(struct broker *broker)
-{
-    const struct config *config = broker->config;
-    for (uint32_t i = 0; i < config->listener_count; i++) {
-        const struct config_listener *from = &config->listeners[i];
-        struct listener_options options = {.host = from->host,
-                                           .port = from->port,
-                                           .backlog = (int)config->limits.listen_backlog,
-                                           .connections_max = from->connections_max};
-        char error[LISTENER_ERROR_BYTES];
-        if (listener_open(&broker->listeners[i], &options, error) < 0) {
-            log_error("listener '%s': %s", from->name, error);
-            exit(EXIT_USAGE);
-        }
-        broker->listener_count++;
-    }
 }
 
 static void init_shards(struct broker *broker)
@@ -236,29 +201,27 @@ static void stop_shards(struct broker *broker, uint32_t started)
         shard_join(&broker->shards[i]);
     for (uint32_t i = 0; i < broker->shard_count; i++)
         shard_finish(&broker->shards[i]);
-    for (uint32_t i = 0; i < broker->listener_count; i++)
-        listener_close(&broker->listeners[i]);
+    listeners_close(broker);
     free(broker->shards);
 }
 
 static void tell_started(const struct broker *broker)
 {
-    char where[512] = "";
-    size_t used = 0;
-    for (uint32_t i = 0; i < broker->listener_count && used < sizeof where; i++)
-        used += (size_t)snprintf(where + used, sizeof where - used, "%s%s (tcp)", i > 0 ? ", " : "",
-                                 broker->listeners[i].address);
+    char where[512];
+    listeners_describe(broker, where, sizeof where);
     char features[RING_FEATURES_BYTES];
     ring_features(broker->shards[0].ring, features);
     log_info("hbmqtt " HBMQTT_VERSION " listening on %s, %u shard%s, ring: %s", where, broker->shard_count,
              broker->shard_count == 1 ? "" : "s", features);
 }
 
-static void await_signal(const sigset_t *signals)
+// Until one that stops the broker.
+static void await_signal(struct broker *broker, const sigset_t *signals)
 {
     int signal = 0;
-    while (sigwait(signals, &signal) != 0)
-        continue;
+    while (sigwait(signals, &signal) != 0 || signal == SIGHUP)
+        if (signal == SIGHUP)
+            listeners_reload(broker);
     log_info("stopping: %s", signal == SIGINT ? "interrupted" : "terminated");
 }
 
@@ -270,13 +233,13 @@ int main(int argc, char **argv)
     if (arguments.debug)
         log_set_level(LOG_DEBUG);
     load_config(&arguments, &config);
-    refuse_unserved(&arguments, &config);
 
     // Blocked before the threads start, so that only await_signal takes them.
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); // cannot fail with these arguments
     (void)signal(SIGPIPE, SIG_IGN);                   // a log whose reader has gone must not end the broker
 
@@ -288,13 +251,13 @@ int main(int argc, char **argv)
     broker.ring_disable = ring_disable_from_environment();
     broker.descriptors_max = raise_descriptor_limit(broker.shard_count);
     (void)sem_init(&broker.reported, 0, 0); // cannot fail with these arguments
-    open_listeners(&broker);
+    listeners_open(&broker, EXIT_USAGE);
     init_shards(&broker);
     uint32_t started = start_shards(&broker);
     bool served = started == broker.shard_count;
     if (served) {
         tell_started(&broker);
-        await_signal(&signals);
+        await_signal(&broker, &signals);
     }
     stop_shards(&broker, started);
     (void)sem_destroy(&broker.reported); // nobody waits any more

@@ -17,6 +17,7 @@
 #define CONGESTED_WAIT_MS 1u    // between two looks at whether mail has been worked off
 #define LOG_SEGMENTS_IDLE 64u   // 4 MiB: a few turns' worth of wire log
 #define CHUNKS_IDLE       1024u // 4 MiB
+#define TLS_CHUNKS_IDLE   1024u // 4 MiB
 #define CACHE_TOPICS      16384u
 #define CACHE_MATCHES     65536u
 
@@ -40,13 +41,19 @@ static bool descriptors_left(const struct shard *shard)
            shard->broker->descriptors_max;
 }
 
+// A handshake is work: of those that come at once some wait in the kernel's backlog.
+static bool handshakes_left(const struct shard *shard, const struct listener *listener)
+{
+    return !listener->is_tls || shard->handshakes < listener->handshakes_max;
+}
+
 void shard_accept(struct shard *shard)
 {
     if (shard->phase != SHARD_SERVING || timer_armed(&shard->accept_again))
         return;
     for (uint32_t i = 0; i < shard->broker->listener_count; i++) {
         struct acceptor *acceptor = &shard->acceptors[i];
-        if (acceptor->operation.kind == RING_IDLE)
+        if (acceptor->operation.kind == RING_IDLE && handshakes_left(shard, acceptor->listener))
             ring_accept(shard->ring, &acceptor->operation, acceptor->listener->fd);
     }
 }
@@ -76,6 +83,8 @@ static void shard_accepted(struct shard *shard, const struct ring_event *event)
         shard_pause_accepting(shard, strerror(-event->result));
     if (!descriptors_left(shard))
         shard_pause_accepting(shard, "descriptors run short");
+    else if (!handshakes_left(shard, acceptor->listener))
+        ring_cancel(shard->ring, &acceptor->operation);
     else if (event->final)
         shard_accept(shard);
 }
@@ -272,6 +281,7 @@ static int shard_open(struct shard *shard)
     if (failed)
         return failed;
     shard_create_router(shard);
+    shard->scratch = memory_require(LAYERS_SCRATCH);
     shard->wake.owner = OWNER_MAILBOX;
     ring_watch(shard->ring, &shard->wake, shard->mailbox.wake_fd);
     shard->turn.now_ns = clock_monotonic_ns();
@@ -316,6 +326,7 @@ int shard_init(struct shard *shard, struct broker *broker, uint32_t number)
     segment_pool_init(&shard->log_segments, SEGMENT_LOG_BYTES, LOG_SEGMENTS_IDLE);
     segment_pool_init(&shard->chunks, SEGMENT_CHUNK_BYTES, CHUNKS_IDLE);
     message_pools_init(&shard->messages);
+    tls_pool_init(&shard->tls_pool, TLS_CHUNKS_IDLE);
     wirelog_init(&shard->wirelog, &shard->log_segments);
     session_registry_init(&shard->sessions, broker->hash_seed);
     store_init(&shard->store);
@@ -358,11 +369,13 @@ void shard_finish(struct shard *shard)
     router_destroy(shard->router);
     wirelog_finish(&shard->wirelog);
     message_pools_finish(&shard->messages);
+    tls_pool_finish(&shard->tls_pool);
     segment_pool_finish(&shard->log_segments);
     segment_pool_finish(&shard->chunks);
     store_finish(&shard->store);
     timer_queue_finish(&shard->timers);
     ring_destroy(shard->ring);
+    free(shard->scratch);
     free(shard->slots);
     free(shard->slots_free);
     mail_finish(shard);

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// The listeners of the broker as its configuration asks for them.
+#ifndef LISTENERS_H
+#define LISTENERS_H
+
+#include "server/shard.h"
+
+// Opens all of them. A fault is told in one line and ends the process with `status`.
+void listeners_open(struct broker *broker, int status);
+
+// Reads the certificates again. Where that fails, which is told, the listener goes on with those that it has.
+// Connections keep what they began with.
+void listeners_reload(struct broker *broker);
+
+void listeners_close(struct broker *broker);
+
+// A line such as "0.0.0.0:1883 (tcp), 0.0.0.0:8883 (tls)", cut to `size` bytes.
+void listeners_describe(const struct broker *broker, char *ret_text, size_t size);
+
+#endif
