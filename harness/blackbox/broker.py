@@ -23,6 +23,7 @@ import signal
 import socket
 from pathlib import Path
 
+import transport
 from deadline import wait_until
 from process import Process, ProcessError
 
@@ -68,7 +69,7 @@ def to_yaml(tree, indent=0):
 def settings_with(**parts):
     """The configuration that most tests use; keyword arguments replace or add top-level keys."""
     return {
-        "listeners": {"default": {"type": "tcp", "bind": "127.0.0.1:0"}},
+        "listeners": {"default": transport.listener_settings() | {"bind": "127.0.0.1:0"}},
         "sys_interval": 0,
         "auth": {"allow-anonymous": True},
     } | parts

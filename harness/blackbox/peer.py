@@ -15,6 +15,7 @@ import time
 from collections import deque
 
 import packet as mqtt
+import transport
 from deadline import EVENT_S, Deadline
 
 RECEIVE_BYTES = 262_144
@@ -90,8 +91,9 @@ class Peer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.settimeout(Deadline().left())
         sock.connect(address)
-        one = cls(sock, **options)
-        one.timeline.add(one.name, "--", f"connected from port {sock.getsockname()[1]}")
+        port = sock.getsockname()[1]
+        one = cls(transport.wrap(sock), **options)
+        one.timeline.add(one.name, "--", f"connected from port {port}")
         return one
 
     # What goes out

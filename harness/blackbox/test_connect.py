@@ -3,6 +3,8 @@
 
 import packet as mqtt
 import pytest
+import transport
+from deadline import wait_until
 from peer import fence
 from tables import cases
 
@@ -416,7 +418,6 @@ BEFORE_CONNECT = {
     "PINGRESP": bytes.fromhex("d0 00"),
     "type-0": bytes.fromhex("00 00"),
     "type-15": bytes.fromhex("f0 00"),
-    "HTTP": b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     "TLS": bytes.fromhex("16 03 01 00 05 01 00 00 01 00"),
 }
 
@@ -428,6 +429,17 @@ def test_packet_before_connect_closes(peers, unique, data):
     one.send(data + mqtt.connect(unique))
     one.expect_close()
     peers("fresh").connect(unique)
+
+
+@ours
+@pytest.mark.skipif(transport.KIND not in ("tcp", "tls"), reason="there HTTP is what is spoken")
+def test_http_request_is_answered_in_http(peers, unique, make_broker):
+    broker = make_broker()
+    one = peers(at=broker)
+    one.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + mqtt.connect(unique))
+    assert one.read_bytes(12) == b"HTTP/1.1 400"
+    wait_until(lambda: "it speaks HTTP" in broker.process.stderr(), "the log tells of the mistaken port")
+    peers("fresh", at=broker).connect(unique)
 
 
 # Time

@@ -6,10 +6,12 @@ import select
 
 import packet as mqtt
 import pytest
+import transport
 from deadline import wait_until
 from peer import Peer, fence
 
 ours = pytest.mark.ours
+plain = pytest.mark.skipif(transport.KIND != "tcp", reason="looks at the socket itself")
 
 
 def limited(make_broker, **limits):
@@ -19,6 +21,7 @@ def limited(make_broker, **limits):
 # Connections
 
 
+@plain
 @ours
 def test_connection_above_the_ceiling_is_closed(peers, client, make_broker):
     """Closed at once, without CONNACK; when one of the others has gone, there is room again."""
@@ -33,6 +36,7 @@ def test_connection_above_the_ceiling_is_closed(peers, client, make_broker):
     client("next", at=broker).ping()
 
 
+@plain
 @ours
 def test_ceiling_of_one_listener(peers, make_broker):
     """`max-connections` counts the connections of that listener alone."""
@@ -463,6 +467,7 @@ def test_small_mailboxes_and_buffers_only_slow_down(client, make_broker, shards)
 # Descriptors
 
 
+@plain
 @ours
 def test_few_descriptors_pause_accepting(peers, client, make_broker):
     """At the limit of the process accepting stops: those who wait cost nothing, and are served when others go."""

@@ -169,21 +169,6 @@ def test_what_keeps_somebody_out_is_not_ignored(run, key):
     said_once(lines, "broken.yaml:", "not supported")
 
 
-UNSERVED = {
-    "ssl": GOOD + "    ssl: on\n    certfile: /nonexistent/cert.pem\n",
-    "ws": GOOD + "    type: ws\n",
-    "unix": "listeners:\n  default:\n    bind: unix:/nonexistent/socket\n",
-    "proxy-protocol": GOOD + "    proxy-protocol: on\n",
-}
-
-
-@pytest.mark.parametrize("name", UNSERVED)
-def test_transport_that_is_not_served_is_not_ignored(run, name):
-    status, lines = run(config=UNSERVED[name])
-    assert status == EXIT_USAGE
-    said_once(lines, "broken.yaml:3:", "default", name, "not supported")
-
-
 def test_certificate_without_ssl_is_a_warning(make_broker, client):
     """A file of the original that has certificates lying ready starts; the warning names the listener."""
     broker = make_broker(listeners={"plain": {"bind": "127.0.0.1:0", "certfile": "/nonexistent/cert.pem", "ssl": "off"}})
