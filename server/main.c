@@ -207,7 +207,7 @@ static void stop_shards(struct broker *broker, uint32_t started)
 
 static void tell_started(const struct broker *broker)
 {
-    char where[512];
+    char where[7680];
     listeners_describe(broker, where, sizeof where);
     char features[RING_FEATURES_BYTES];
     ring_features(broker->shards[0].ring, features);

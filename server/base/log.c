@@ -8,7 +8,7 @@
 
 #include "server/base/clock.h"
 
-#define LINE_MAX_BYTES 1024
+#define LINE_MAX_BYTES 8192 // that which names the most listeners that there may be is the longest
 
 static _Atomic enum log_level level_max = LOG_INFO;
 

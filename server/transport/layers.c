@@ -137,6 +137,8 @@ static void answers_end(struct layers *layers, const struct writer *writer)
 
 static void layers_answer_ping(struct layers *layers, struct bytes payload)
 {
+    if (layers->goodbye || layers->ending)
+        return; // a close is the last frame
     // One that finds no room is left unanswered: who pings without reading is owed an answer to the latest
     // only.
     struct writer writer = answers_begin(layers, (uint32_t)payload.length + 2, ANSWER_CLOSE_MAX);
@@ -234,6 +236,18 @@ static void frames_take(struct layers *layers, struct iovec piece)
     layers->frames = (struct websocket_input){at, at + piece.iov_len};
 }
 
+// Who speaks another protocol has mistaken the port: the log is to say so.
+static const char *why_refused(const struct beginning *beginning)
+{
+    static const uint8_t tls_handshake[] = {0x16, 0x03}; // a record of the handshake, and the major version
+    struct bytes bytes = {beginning->bytes, beginning->length};
+    if (bytes_begin_with(bytes, (struct bytes){tls_handshake, sizeof tls_handshake}))
+        return "it speaks TLS; this listener has no ssl";
+    if (bytes.data[0] == PACKET_CONNECT << 4)
+        return "it speaks MQTT without WebSocket; this listener is of type ws";
+    return beginning->upgrade.why;
+}
+
 static void layers_read_upgrade(struct layers *layers, struct iovec piece)
 {
     if (!beginning_collect(layers, &piece))
@@ -245,7 +259,7 @@ static void layers_read_upgrade(struct layers *layers, struct iovec piece)
     case WEBSOCKET_UPGRADE_NEED_MORE:
         return; // the limit refuses what fills the room
     case WEBSOCKET_UPGRADE_REFUSED:
-        layers_refuse_upgrade(layers, upgrade->http_status, upgrade->why);
+        layers_refuse_upgrade(layers, upgrade->http_status, why_refused(beginning));
         break;
     case WEBSOCKET_UPGRADE_READY:
         layers_judge_upgrade(layers, upgrade);

@@ -87,15 +87,15 @@ static void test_long_line_is_cut(void)
     capture_begin();
     log_info("client %s connected", name);
     CU_ASSERT_EQUAL(capture_end(), 1);
-    CU_ASSERT_TRUE(strlen(text) <= 1024);
+    CU_ASSERT_TRUE(strlen(text) <= 8192);
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "xxx\n"));
 }
 
 // Each length around the cut: one line, ended, whatever fits.
 static void test_lengths_around_the_limit(void)
 {
-    static char name[1100];
-    for (int length = 960; length < 1024; length++) {
+    static char name[8300];
+    for (int length = 8128; length < 8192; length++) {
         memset(name, 'x', (size_t)length);
         name[length] = '\0';
         capture_begin();
