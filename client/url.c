@@ -144,6 +144,15 @@ static const char *parse_host(char *text, struct url *url)
     return *url->host == '\0' ? "it names no host" : NULL;
 }
 
+// The path becomes a part of a line of HTTP.
+static bool path_is_clean(const char *path)
+{
+    for (; *path != '\0'; path++)
+        if ((unsigned char)*path <= ' ' || *path == 0x7f)
+            return false;
+    return true;
+}
+
 // `text` is the copy that is cut into pieces.
 static int parse_parts(char *text, struct url *url, struct error *ret_error)
 {
@@ -156,6 +165,9 @@ static int parse_parts(char *text, struct url *url, struct error *ret_error)
         memmove(path + 1, path, strlen(path) + 1);
         *path++ = '\0';
     }
+    path[strcspn(path, "#")] = '\0';
+    if (!path_is_clean(path))
+        return url_fault(ret_error, "a blank or a control character in the path is written as %XX");
     url->path = path;
     char *host = parse_user(authority, url);
     if (host == NULL)
@@ -194,4 +206,21 @@ void url_describe(const struct url *url, char *text, size_t size)
     const char *open = url->bracketed ? "[" : "";
     const char *close = url->bracketed ? "]" : "";
     snprintf(text, size, "%s://%s%s%s:%u", schemes[url->scheme].name, open, url->host, close, url->port);
+}
+
+size_t url_request_target(const struct url *url, char *text, size_t size)
+{
+    const char *path = *url->path == '\0' ? "/mqtt" : url->path;
+    return (size_t)snprintf(text, size, "%s%s", *path == '?' ? "/" : "", path);
+}
+
+void url_request_host(const struct url *url, char *text, size_t size)
+{
+    const char *open = url->bracketed ? "[" : "";
+    const char *close = url->bracketed ? "]" : "";
+    char port[8] = "";
+    if (url->port != schemes[url->scheme].port)
+        snprintf(port, sizeof port, ":%u", url->port);
+    int length = (int)strcspn(url->host, url->bracketed ? "%" : "");
+    snprintf(text, size, "%s%.*s%s%s", open, length, url->host, close, port);
 }

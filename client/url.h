@@ -3,6 +3,7 @@
 //
 //     scheme://[user[:password]@]host[:port][/path][?query][#fragment]
 //
+// Path and query are for WebSocket; a fragment is for nobody.
 // The user part ends at the last '@' before the path, so a password may hold one. User name and password are
 // percent-decoded; a host in brackets is an IPv6 address, in which %25 introduces a zone. The scheme's case
 // does not matter.
@@ -25,7 +26,7 @@ struct url {
     const char *host;
     const char *user_name; // NULL: none
     const char *password;  // NULL: none
-    const char *path;      // from its '/' on, as written, query included; "" when there is none
+    const char *path;      // from its '/' or '?' on, as written; "" when there is none
     char *text;            // what the others point into
 };
 
@@ -39,5 +40,13 @@ const char *url_scheme_name(enum url_scheme scheme);
 
 // "mqtt://host:port" without the user: what messages name the broker by. Cut where `size` ends.
 void url_describe(const struct url *url, char *text, size_t size);
+
+// What a WebSocket upgrade asks for: path and query, "/mqtt" when the URL has neither. Cut where `size` ends;
+// returns the whole length.
+size_t url_request_target(const struct url *url, char *text, size_t size);
+
+// The Host header of the upgrade: without the scheme's own port, and without the zone of an address. Cut
+// likewise.
+void url_request_host(const struct url *url, char *text, size_t size);
 
 #endif

@@ -22,7 +22,7 @@ static void parts_are_found(void)
         {"mqtts://host", {URL_SCHEME_MQTTS, 8883, false, "host", NULL, NULL, "", NULL}, "mqtts://host:8883"},
         {"ws://host", {URL_SCHEME_WS, 80, false, "host", NULL, NULL, "", NULL}, "ws://host:80"},
         {"wss://h/mqtt?a=b#c",
-         {URL_SCHEME_WSS, 443, false, "h", NULL, NULL, "/mqtt?a=b#c", NULL},
+         {URL_SCHEME_WSS, 443, false, "h", NULL, NULL, "/mqtt?a=b", NULL},
          "wss://h:443"},
         {"mqtt://h:1/", {URL_SCHEME_MQTT, 1, false, "h", NULL, NULL, "/", NULL}, "mqtt://h:1"},
         {"mqtt://h:65535", {URL_SCHEME_MQTT, 65535, false, "h", NULL, NULL, "", NULL}, "mqtt://h:65535"},
@@ -90,6 +90,10 @@ static void faults_are_told_in_one_line(void)
         "mqtt://u%zz@h",
         "mqtt://u:p%00@h",
         "mqtt://:secret@h",
+        "ws://h/a b",
+        "ws://h/a\tb",
+        "ws://h/a\r\nX: y",
+        "ws://h?\x7f",
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct url url = {.port = 7};
@@ -101,10 +105,44 @@ static void faults_are_told_in_one_line(void)
     }
 }
 
+static void upgrades_ask_for_path_and_host(void)
+{
+    static const struct {
+        const char *text;
+        const char *target;
+        const char *host;
+    } cases[] = {
+        {"ws://h", "/mqtt", "h"},
+        {"ws://h#f", "/mqtt", "h"},
+        {"ws://h/", "/", "h"},
+        {"ws://h/a/b%20c?d=e&f#g", "/a/b%20c?d=e&f", "h"},
+        {"ws://h?d=/e", "/?d=/e", "h"},
+        {"ws://u:p@h:80/", "/", "h"},
+        {"wss://h:443/", "/", "h"},
+        {"ws://h:443/", "/", "h:443"},
+        {"wss://[::1]", "/mqtt", "[::1]"},
+        {"wss://[fe80::1%25lo]:9/", "/", "[fe80::1]:9"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct url url;
+        struct error error;
+        char target[64];
+        char host[64];
+        CU_ASSERT_EQUAL_FATAL(url_parse(cases[i].text, &url, &error), 0);
+        CU_ASSERT_EQUAL(url_request_target(&url, target, sizeof target), strlen(cases[i].target));
+        CU_ASSERT_STRING_EQUAL(target, cases[i].target);
+        CU_ASSERT_EQUAL(url_request_target(&url, target, 2), strlen(cases[i].target));
+        url_request_host(&url, host, sizeof host);
+        CU_ASSERT_STRING_EQUAL(host, cases[i].host);
+        url_finish(&url);
+    }
+}
+
 int main(void)
 {
     CU_TestInfo tests[] = {
         {"parts are found", parts_are_found},
+        {"upgrades ask for path and host", upgrades_ask_for_path_and_host},
         {"faults are told in one line", faults_are_told_in_one_line},
         CU_TEST_INFO_NULL,
     };
