@@ -25,7 +25,8 @@
 //
 // Threads. A handle belongs to one thread at a time. Only hbmqtt_interrupt may be called beside another call,
 // from any thread or from a signal handler. The library starts no thread, installs no signal handler, raises
-// no SIGPIPE and prints nothing.
+// no SIGPIPE and prints nothing. TLS is OpenSSL's, WebSocket libwebsockets', whose log is one for the whole
+// process and is turned off by each hbmqtt_connect to ws:// or wss://.
 //
 // Growth. The structures that a program fills begin with `size`, the sizeof of the structure that it was
 // compiled with, and grow only at their end, so that programs and libraries of different age understand each
@@ -53,11 +54,12 @@ extern "C" {
 
 // What a failed call returns.
 enum hbmqtt_error {
-    HBMQTT_ERROR_ARGUMENT = -1,    // an argument, an option or the URI is wrong; nothing was sent
-    HBMQTT_ERROR_UNSUPPORTED = -2, // right, but not in this build of the library
-    HBMQTT_ERROR_UNREACHABLE =
-        -3, // no connection: the name is not known, or every address refused or did not answer
-    HBMQTT_ERROR_REFUSED = -4,       // the broker answered CONNECT with a refusal: see hbmqtt_refusal_code
+    HBMQTT_ERROR_ARGUMENT = -1,      // an argument, an option or the URI is wrong; nothing was sent
+    HBMQTT_ERROR_UNSUPPORTED = -2,   // right, but not in this build of the library
+    HBMQTT_ERROR_UNREACHABLE = -3,   // no connection: the name is not known, every address refused or did not
+                                     // answer, or the port speaks something else than the URL says
+    HBMQTT_ERROR_REFUSED = -4,       // the broker refused: CONNECT (see hbmqtt_refusal_code), the WebSocket
+                                     // upgrade, or a client certificate
     HBMQTT_ERROR_NOT_CONNECTED = -5, // the call needs a connection, and none was made
     HBMQTT_ERROR_LOST = -6,          // the connection ended, or the broker fell silent
     HBMQTT_ERROR_PROTOCOL = -7,      // the broker broke the rules of MQTT; the connection was closed
@@ -65,6 +67,7 @@ enum hbmqtt_error {
     HBMQTT_ERROR_FULL = -9,          // the inbox is full and must be emptied with hbmqtt_deliver first
     HBMQTT_ERROR_INTERRUPTED = -10,  // hbmqtt_interrupt was called
     HBMQTT_ERROR_SYSTEM = -11,       // memory or another resource of this host is lacking
+    HBMQTT_ERROR_UNTRUSTED = -12, // the certificate of the broker was not accepted; nothing of MQTT was sent
 };
 
 // A message, given to the library (to publish, or as a will) or by it (delivered). Borrowed for the call when
@@ -88,6 +91,15 @@ struct hbmqtt_trace {
     size_t packet_bytes; // the whole packet with its fixed header
 };
 
+// A header that is sent with the WebSocket upgrade, for hbmqtt_options.headers.
+struct hbmqtt_header {
+    const char *name; // letters, digits and !#$%&'*+-.^_`|~ (RFC 9110); no header that the upgrade has itself
+    const char *value; // no control characters
+};
+
+#define HBMQTT_HEADERS_MAX       64   // headers
+#define HBMQTT_HEADERS_BYTES_MAX 8192 // all of them, as they are sent
+
 // How a client presents itself and what it may use. hbmqtt_options_init sets every default; pointers are NULL
 // by default, and what they point to is copied by hbmqtt_create.
 struct hbmqtt_options {
@@ -109,7 +121,8 @@ struct hbmqtt_options {
     uint16_t keepalive_s;
     // PINGREQ goes out this long before a silent keep-alive period ends. Default 1000.
     uint32_t ping_delay_ms;
-    // From hbmqtt_connect to CONNACK, without the look-up of the name. Default 60000.
+    // From hbmqtt_connect to CONNACK, TLS and WebSocket included, without the look-up of the name. Default
+    // 60000.
     uint32_t connect_timeout_ms;
     // The wait for an acknowledgement or PINGRESP; 0: for ever. Default 60000.
     uint32_t answer_timeout_ms;
@@ -125,6 +138,28 @@ struct hbmqtt_options {
     // Called for each packet, in calls of the library, into which it must not call.
     void (*trace)(void *context, const struct hbmqtt_trace *trace);
     void *trace_context;
+
+    // The members from here on are for mqtts:// and wss://, and are not looked at for mqtt:// and ws://.
+    //
+    // Whom the broker's certificate must come from: a file of CA certificates, a directory of them as
+    // openssl-rehash(1) makes it, or their text, all in PEM form. With several each CA of any is trusted;
+    // with none, those of the system.
+    const char *ca_file;
+    const char *ca_path;
+    const char *ca_data;
+    // What the client proves itself with, to a broker that asks: files in PEM form, of its certificate with
+    // those of intermediate CAs behind it, and of its key without a passphrase. No key file: the key is in
+    // the certificate file.
+    const char *certificate_file;
+    const char *key_file;
+    // True (the default): the broker's certificate is verified. False: anybody can pose as the broker.
+    bool verify_certificate;
+    // True (the default): and it must be for the host of the URI, name or address.
+    bool check_host_name;
+
+    // For ws:// and wss://: `header_count` headers, at most HBMQTT_HEADERS_MAX, sent with the upgrade.
+    uint32_t header_count;
+    const struct hbmqtt_header *headers;
 };
 
 // One filter of hbmqtt_subscribe.
@@ -166,17 +201,25 @@ HBMQTT_API void hbmqtt_destroy(struct hbmqtt_client *client);
 
 // Connects to the broker at `uri` and waits until it has accepted.
 //
-//     mqtt://[user[:password]@]host[:port]
+//     mqtt://[user[:password]@]host[:port]            TCP, port 1883 unless named
+//     mqtts://[user[:password]@]host[:port]           TLS, port 8883
+//     ws://[user[:password]@]host[:port][/path]       WebSocket, port 80
+//     wss://[user[:password]@]host[:port][/path]      WebSocket in TLS, port 443
 //
-// The port is 1883 unless named. Reserved characters in the user name and password are percent-encoded; an
-// IPv6 address stands in brackets; a path is allowed and ignored. mqtts://, ws:// and wss:// are UNSUPPORTED.
-// All addresses of the host are tried in the order of getaddrinfo(3), whose own waiting no time-out covers.
+// Reserved characters in the user name and password are percent-encoded; an IPv6 address stands in brackets.
+// The path of a WebSocket is /mqtt unless named, and may have a query; mqtt:// and mqtts:// ignore it. User
+// name and password are those of MQTT, also with WebSocket: HTTP gets none but what is in the headers of the
+// options. All addresses of the host are tried in the order of getaddrinfo(3), whose own waiting no time-out
+// covers.
+//
+// TLS is version 1.2 or later. WebSocket redirections are not followed, and proxies in the environment are
+// not used.
 //
 // Messages of an earlier connection of the handle that were not delivered yet still will be. Messages of one
 // that were not acknowledged are not sent again.
 //
-// Errors: ARGUMENT (also when already connected), UNSUPPORTED, UNREACHABLE, REFUSED, TIMEOUT, LOST (ended
-// before CONNACK), PROTOCOL, INTERRUPTED, SYSTEM.
+// Errors: ARGUMENT (also when already connected, and when a file of the options cannot be used), UNREACHABLE,
+// UNTRUSTED, REFUSED, TIMEOUT, LOST (ended before CONNACK), PROTOCOL, INTERRUPTED, SYSTEM.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_connect(struct hbmqtt_client *client, const char *uri);
 
 // Sends all that waits, then DISCONNECT, waits a second at most for the broker to close, and closes
@@ -266,7 +309,8 @@ HBMQTT_API bool hbmqtt_is_connected(const struct hbmqtt_client *client);
 HBMQTT_API bool hbmqtt_session_present(const struct hbmqtt_client *client);
 
 // The code of the last refusal (after REFUSED): 1 protocol version, 2 client id, 3 server unavailable, 4 user
-// name or password, 5 not authorized (section 3.2.2.3). 0 when the broker has not refused.
+// name or password, 5 not authorized (section 3.2.2.3). 0 when no CONNACK has refused: also after REFUSED for
+// a WebSocket upgrade or a client certificate.
 HBMQTT_API int hbmqtt_refusal_code(const struct hbmqtt_client *client);
 
 // One line without its end about the last call that failed; "" when none has. Stays until the next call with

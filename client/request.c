@@ -3,6 +3,8 @@
 
 #include "proto/proto.h"
 
+#include <strings.h>
+
 #define TEXT_BYTES_MAX   65535u // a length field of two bytes
 #define INFLIGHT_MAX_MAX 16384u // leaves half of the identifiers' window for holes
 
@@ -118,6 +120,58 @@ bool hbmqtt_filter_is_valid(const char *filter)
     return view_text("", filter, &bytes, &ignored) == 0 && topic_filter_valid(bytes, UINT32_MAX);
 }
 
+// What the upgrade says itself, and what describes a body that it does not have.
+static bool header_is_reserved(const char *name)
+{
+    static const char *const names[] = {"host", "upgrade", "connection", "content-length",
+                                        "transfer-encoding"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (strcasecmp(name, names[i]) == 0)
+            return true;
+    return strncasecmp(name, "sec-websocket-", strlen("sec-websocket-")) == 0;
+}
+
+static bool header_name_is_valid(const char *name)
+{
+    static const char token[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~";
+    return name != NULL && *name != '\0' && name[strspn(name, token)] == '\0';
+}
+
+// A line end here would let the value say anything to the server.
+static bool header_value_is_valid(const char *value)
+{
+    for (; value != NULL && *value != '\0'; value++)
+        if (((unsigned char)*value < ' ' && *value != '\t') || *value == 0x7f)
+            return false;
+    return value != NULL;
+}
+
+static int check_headers(const struct hbmqtt_options *options, struct error *ret_error)
+{
+    size_t total = 0;
+    if (options->header_count > HBMQTT_HEADERS_MAX)
+        return request_fault(ret_error, "the list of headers", "is longer than 64");
+    if (options->header_count != 0 && options->headers == NULL)
+        return request_fault(ret_error, "the list of headers", "has a count and no headers");
+    for (size_t i = 0; i < options->header_count; i++) {
+        const struct hbmqtt_header *header = &options->headers[i];
+        if (!header_name_is_valid(header->name))
+            return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "'%s' is not a name for a header",
+                             header->name == NULL ? "" : header->name);
+        if (header_is_reserved(header->name))
+            return error_set(ret_error, HBMQTT_ERROR_ARGUMENT,
+                             "the header '%s' belongs to the WebSocket upgrade", header->name);
+        if (!header_value_is_valid(header->value))
+            return error_set(ret_error, HBMQTT_ERROR_ARGUMENT,
+                             "the value of the header '%s' holds a control character", header->name);
+        total += strlen(header->name) + strlen(header->value) + strlen(": \r\n");
+    }
+    if (total > HBMQTT_HEADERS_BYTES_MAX)
+        return request_fault(ret_error, "the list of headers", "is larger than 8192 bytes");
+    return 0;
+}
+
 int request_connect(const struct settings *settings, const struct url *url,
                     struct packet_connect *ret_connect, struct error *ret_error)
 {
@@ -128,6 +182,8 @@ int request_connect(const struct settings *settings, const struct url *url,
         .keepalive_s = options->keepalive_s,
     };
     int status = check_options(settings, ret_error);
+    if (status == 0)
+        status = check_headers(options, ret_error);
     if (status == 0)
         status = view_text("the client id", options->client_id, &connect.client_id, ret_error);
     if (status == 0 && connect.client_id.length == 0 && !connect.clean)

@@ -21,6 +21,8 @@ static const struct hbmqtt_options defaults = {
     .inbox_bytes_max = 16u << 20,
     .output_bytes_max = 1u << 20,
     .inflight_max = 64,
+    .verify_certificate = true,
+    .check_host_name = true,
 };
 
 static size_t size_smaller(size_t a, size_t b)
@@ -44,6 +46,12 @@ bool settings_tail_unused(const void *structure, size_t known, size_t size)
         if (bytes[i] != 0)
             return false;
     return true;
+}
+
+// A structure ends where one of a release ended, or behind this one: else it would hold a part of a member.
+static bool size_is_known(size_t size)
+{
+    return size == offsetof(struct hbmqtt_options, ca_file) || size >= sizeof(struct hbmqtt_options);
 }
 
 // Copies `size` bytes and a NUL behind them to *ret_copy; NULL stays NULL.
@@ -84,16 +92,42 @@ static int copy_will(struct settings *settings, const struct hbmqtt_message *wil
     return status;
 }
 
+// More headers than can be sent are not copied: request_connect refuses them.
+static int copy_headers(struct settings *settings, const struct hbmqtt_header *headers, size_t count)
+{
+    settings->options.headers = NULL;
+    if (headers == NULL || count == 0 || count > HBMQTT_HEADERS_MAX)
+        return 0;
+    settings->header = calloc(count, sizeof *settings->header);
+    if (settings->header == NULL)
+        return -ENOMEM;
+    settings->options.headers = settings->header;
+    int status = 0;
+    for (size_t i = 0; i < count; i++) {
+        status |= copy_text(headers[i].name, &settings->header[i].name);
+        status |= copy_text(headers[i].value, &settings->header[i].value);
+    }
+    return status;
+}
+
+// The texts of TLS.
+static int copy_identities(struct hbmqtt_options *options, const struct hbmqtt_options *given)
+{
+    int status = copy_text(given->ca_file, &options->ca_file);
+    status |= copy_text(given->ca_path, &options->ca_path);
+    status |= copy_text(given->ca_data, &options->ca_data);
+    status |= copy_text(given->certificate_file, &options->certificate_file);
+    status |= copy_text(given->key_file, &options->key_file);
+    return status;
+}
+
 int settings_init(struct settings *settings, const struct hbmqtt_options *options)
 {
     *settings = (struct settings){.options = defaults, .understood = true};
     if (options == NULL)
         return 0;
-    // A structure that is shorter than the first one ever was holds no options that could be trusted.
     size_t size = options->size;
-    settings->understood =
-        size >= offsetof(struct hbmqtt_options, trace_context) + sizeof options->trace_context &&
-        settings_tail_unused(options, sizeof *options, size);
+    settings->understood = size_is_known(size) && settings_tail_unused(options, sizeof *options, size);
     if (!settings->understood)
         return 0;
     memcpy(&settings->options, options, size_smaller(size, sizeof settings->options));
@@ -106,6 +140,8 @@ int settings_init(struct settings *settings, const struct hbmqtt_options *option
     status |= copy_bytes(given.password, given.password_length, &password);
     settings->options.password = password;
     status |= copy_will(settings, given.will);
+    status |= copy_identities(&settings->options, &given);
+    status |= copy_headers(settings, given.headers, given.header_count);
     if (status != 0)
         settings_finish(settings);
     return status;
@@ -124,5 +160,15 @@ void settings_finish(struct settings *settings)
     copy_free(settings->options.password);
     copy_free(settings->will.topic);
     copy_free(settings->will.payload);
+    copy_free(settings->options.ca_file);
+    copy_free(settings->options.ca_path);
+    copy_free(settings->options.ca_data);
+    copy_free(settings->options.certificate_file);
+    copy_free(settings->options.key_file);
+    for (size_t i = 0; settings->header != NULL && i < settings->options.header_count; i++) {
+        copy_free(settings->header[i].name);
+        copy_free(settings->header[i].value);
+    }
+    free(settings->header);
     *settings = (struct settings){0};
 }

@@ -6,9 +6,11 @@
 #include "client/hbmqtt.h"
 
 struct settings {
-    struct hbmqtt_options options; // all pointers are to copies; `will` is NULL or &will below
+    struct hbmqtt_options
+        options; // all pointers are to copies; `will` is NULL or &will below, `headers` is `header`
     struct hbmqtt_message will;
-    bool understood; // false: the program set options that this library does not know
+    struct hbmqtt_header *header; // options.header_count of them
+    bool understood;              // false: the program set options that this library does not know
 };
 
 // Copies `options`; NULL are the defaults. Returns 0 or -ENOMEM with nothing held.
