@@ -38,6 +38,7 @@ const char *hbmqtt_error_name(int error)
         [-HBMQTT_ERROR_FULL] = "inbox full",
         [-HBMQTT_ERROR_INTERRUPTED] = "interrupted",
         [-HBMQTT_ERROR_SYSTEM] = "lack of resources",
+        [-HBMQTT_ERROR_UNTRUSTED] = "not trusted",
     };
     int count = (int)(sizeof names / sizeof names[0]);
     return error <= 0 && error > -count ? names[-error] : "unknown error";
@@ -90,15 +91,11 @@ static int client_connect(struct hbmqtt_client *client, const struct url *url)
 {
     struct link *link = &client->link;
     const struct hbmqtt_options *options = &client->settings.options;
-    if (url->scheme != URL_SCHEME_MQTT)
-        return error_set(&link->error, HBMQTT_ERROR_UNSUPPORTED,
-                         "%s:// is not supported by this build of the library, only mqtt:// is",
-                         url_scheme_name(url->scheme));
     struct packet_connect connect;
     int status = request_connect(&client->settings, url, &connect, &link->error);
     if (status != 0)
         return status;
-    return link_open(link, url, &connect, client_ping_after_ms(options), options->connect_timeout_ms);
+    return link_open(link, url, &connect, client_ping_after_ms(options), options);
 }
 
 int hbmqtt_connect(struct hbmqtt_client *client, const char *uri)

@@ -30,8 +30,7 @@ int net_wait_ms(uint64_t deadline_ms, uint64_t now_ms)
     return wait_ms > INT_MAX ? INT_MAX : (int)wait_ms;
 }
 
-// Waits until `fd` shows `events`. Returns 0, -ETIMEDOUT, or -ECANCELED when `interrupt_fd` is readable.
-static int net_wait(int fd, short events, uint64_t deadline_ms, int interrupt_fd)
+int net_wait(int fd, short events, uint64_t deadline_ms, int interrupt_fd)
 {
     for (;;) {
         struct pollfd fds[] = {{.fd = fd, .events = events}, {.fd = interrupt_fd, .events = POLLIN}};

@@ -11,6 +11,10 @@ uint64_t net_now_ms(void);
 // How long poll(2) may wait until `deadline_ms` (UINT64_MAX: for ever), rounded up.
 int net_wait_ms(uint64_t deadline_ms, uint64_t now_ms);
 
+// Waits until `fd` shows `events` of poll(2). Returns 0, -ETIMEDOUT, -ECANCELED when `interrupt_fd` is
+// readable, or another negative errno.
+int net_wait(int fd, short events, uint64_t deadline_ms, int interrupt_fd);
+
 // Connects to the first address of `host` that accepts, giving each an equal share of the time that is left.
 // `interrupt_fd` ends the wait when it is readable. *ret_fd is a non-blocking socket without Nagle's delay.
 // Returns 0, or HBMQTT_ERROR_UNREACHABLE, TIMEOUT, INTERRUPTED or SYSTEM with *ret_error set.

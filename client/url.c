@@ -24,11 +24,6 @@ static int url_fault(struct error *ret_error, const char *why)
     return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "bad URL: %s", why);
 }
 
-const char *url_scheme_name(enum url_scheme scheme)
-{
-    return schemes[scheme].name;
-}
-
 static int hex_value(char digit)
 {
     if (digit >= '0' && digit <= '9')

@@ -35,9 +35,6 @@ struct url {
 int url_parse(const char *text, struct url *ret_url, struct error *ret_error);
 void url_finish(struct url *url);
 
-// "mqtt" for URL_SCHEME_MQTT.
-const char *url_scheme_name(enum url_scheme scheme);
-
 // "mqtt://host:port" without the user: what messages name the broker by. Cut where `size` ends.
 void url_describe(const struct url *url, char *text, size_t size);
 

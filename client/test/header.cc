@@ -32,7 +32,7 @@ int main()
     hbmqtt_client *client = hbmqtt_create(&options);
     if (client == nullptr)
         return 1;
-    bool right = hbmqtt_connect(client, "wss://host") == HBMQTT_ERROR_UNSUPPORTED &&
+    bool right = hbmqtt_connect(client, "http://host") == HBMQTT_ERROR_ARGUMENT &&
                  std::strlen(hbmqtt_error_text(client)) > 0 && calls_without_connection(client) &&
                  !hbmqtt_is_connected(client) && !hbmqtt_session_present(client) &&
                  hbmqtt_refusal_code(client) == 0 && hbmqtt_topic_is_valid("a/b") &&

@@ -236,13 +236,66 @@ static void an_end_before_connack_is_a_loss(void)
 
 static void other_schemes_are_refused_in_one_line(void)
 {
-    static const char *const urls[] = {"mqtts://h", "ws://h/mqtt", "wss://h"};
+    static const char *const urls[] = {"nonsense", "http://h", "ws://h/a b", "wss://h/\r\nX: y"};
     struct hbmqtt_client *client = client_make(NULL);
-    for (size_t i = 0; i < 3; i++) {
-        CU_ASSERT_EQUAL(hbmqtt_connect(client, urls[i]), HBMQTT_ERROR_UNSUPPORTED);
-        expect_text(client, "only mqtt:// is");
+    for (size_t i = 0; i < 4; i++) {
+        CU_ASSERT_EQUAL(hbmqtt_connect(client, urls[i]), HBMQTT_ERROR_ARGUMENT);
+        expect_text(client, "bad URL");
     }
-    CU_ASSERT_EQUAL(hbmqtt_connect(client, "nonsense"), HBMQTT_ERROR_ARGUMENT);
+    hbmqtt_destroy(client);
+}
+
+static void files_of_tls_are_judged_before_anything_is_sent(void)
+{
+    struct hbmqtt_options options[6];
+    static const char *const texts[] = {
+        "CA file '/nowhere'", "CA path '/dev/null'",          "the CA data",
+        "CA file '/'",        "certificate file '/dev/null'", "key file '/dev/null'"};
+    for (size_t i = 0; i < 6; i++)
+        options[i] = options_usual();
+    options[0].ca_file = "/nowhere";
+    options[1].ca_path = "/dev/null";
+    options[2].ca_data = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    options[3].ca_file = "/";
+    options[4].certificate_file = "/dev/null";
+    options[5].key_file = "/dev/null";
+    for (size_t i = 0; i < 6; i++) {
+        struct hbmqtt_client *client = client_make(&options[i]);
+        CU_ASSERT_EQUAL(hbmqtt_connect(client, "mqtts://127.0.0.1:1"), HBMQTT_ERROR_ARGUMENT);
+        expect_text(client, texts[i]);
+        CU_ASSERT_EQUAL(hbmqtt_connect(client, "mqtt://127.0.0.1:1"), HBMQTT_ERROR_UNREACHABLE);
+        hbmqtt_destroy(client);
+    }
+}
+
+static void wrong_headers_are_refused_before_anything_is_sent(void)
+{
+    static const struct hbmqtt_header headers[] = {
+        {"", "v"},   {NULL, "v"},   {"a b", "v"},     {"a:", "v"},         {"a", "v\r\nb: c"},
+        {"a", NULL}, {"Host", "v"}, {"upgrade", "v"}, {"Connection", "v"}, {"Sec-WebSocket-Key", "v"},
+    };
+    struct hbmqtt_options options = options_usual();
+    options.header_count = 1;
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++) {
+        options.headers = &headers[i];
+        struct hbmqtt_client *client = client_make(&options);
+        CU_ASSERT_EQUAL(hbmqtt_connect(client, "ws://127.0.0.1:1"), HBMQTT_ERROR_ARGUMENT);
+        hbmqtt_destroy(client);
+    }
+    options.header_count = HBMQTT_HEADERS_MAX + 1;
+    struct hbmqtt_client *client = client_make(&options);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, "ws://127.0.0.1:1"), HBMQTT_ERROR_ARGUMENT);
+    hbmqtt_destroy(client);
+}
+
+// A program that was built when the options ended with `trace_context` gets the defaults for what came later.
+static void programs_of_the_first_release_still_work(void)
+{
+    struct hbmqtt_options options = options_usual();
+    options.size = offsetof(struct hbmqtt_options, ca_file);
+    options.ca_file = "/nowhere"; // not a part of that structure
+    struct hbmqtt_client *client = client_make(&options);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, "mqtts://127.0.0.1:1"), HBMQTT_ERROR_UNREACHABLE);
     hbmqtt_destroy(client);
 }
 
@@ -658,6 +711,10 @@ int main(void)
         {"no CONNACK is a time-out", no_connack_is_a_time_out},
         {"an end before CONNACK is a loss", an_end_before_connack_is_a_loss},
         {"other schemes are refused in one line", other_schemes_are_refused_in_one_line},
+        {"files of TLS are judged before anything is sent", files_of_tls_are_judged_before_anything_is_sent},
+        {"wrong headers are refused before anything is sent",
+         wrong_headers_are_refused_before_anything_is_sent},
+        {"programs of the first release still work", programs_of_the_first_release_still_work},
         {"wrong options are refused before anything is sent",
          wrong_options_are_refused_before_anything_is_sent},
         {"wrong requests are refused and send nothing", wrong_requests_are_refused_and_send_nothing},
