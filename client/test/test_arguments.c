@@ -93,13 +93,13 @@ static void wills_are_read(void)
     arguments_finish(&arguments);
 }
 
-static void tls_options_are_remembered_by_name(void)
+static void options_of_transports_are_read(void)
 {
-    parses(TOOL_SUB, "sub|--url|u|-t|t|--ca-file|f");
-    CU_ASSERT_STRING_EQUAL(arguments.tls_option, "ca-file");
-    arguments_finish(&arguments);
-    parses(TOOL_SUB, "sub|--url|u|-t|t|--extra-headers|{}");
-    CU_ASSERT_STRING_EQUAL(arguments.tls_option, "extra-headers");
+    parses(TOOL_SUB, "sub|--url|u|-t|t|--ca-file|f|--ca-path|p|--ca-data|d|--extra-headers|{}");
+    CU_ASSERT_STRING_EQUAL(arguments.ca_file, "f");
+    CU_ASSERT_STRING_EQUAL(arguments.ca_path, "p");
+    CU_ASSERT_STRING_EQUAL(arguments.ca_data, "d");
+    CU_ASSERT_STRING_EQUAL(arguments.extra_headers, "{}");
     arguments_finish(&arguments);
 }
 
@@ -163,7 +163,7 @@ int main(void)
         {"long options are those of both originals", long_options_are_those_of_both_originals},
         {"each source is known by both names", each_source_is_known_by_both_names},
         {"wills are read", wills_are_read},
-        {"TLS options are remembered by name", tls_options_are_remembered_by_name},
+        {"options of transports are read", options_of_transports_are_read},
         {"help and version need nothing else", help_and_version_need_nothing_else},
         {"faults are named", faults_are_named},
         CU_TEST_INFO_NULL,

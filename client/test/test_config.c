@@ -66,6 +66,13 @@ static void every_key_is_read(void)
     CU_ASSERT_EQUAL(config.connection_timeout_s, 7);
     CU_ASSERT_EQUAL(config.clean_session, 0);
     CU_ASSERT_STRING_EQUAL(config.uri, "mqtt://u:p@h");
+    CU_ASSERT_STRING_EQUAL(config.ca_file, "f");
+    CU_ASSERT_STRING_EQUAL(config.ca_path, "p");
+    CU_ASSERT_STRING_EQUAL(config.ca_data, "d");
+    CU_ASSERT_STRING_EQUAL(config.certificate_file, "c");
+    CU_ASSERT_STRING_EQUAL(config.key_file, "k");
+    CU_ASSERT_EQUAL(config.check_host_name, 1);
+    CU_ASSERT_EQUAL(config.verify_certificate, 0);
     CU_ASSERT_STRING_EQUAL(config.will_topic, "w");
     CU_ASSERT_STRING_EQUAL(config.will_message, "5");
     CU_ASSERT_EQUAL(config.will_qos, 1);

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-// How an option is stored. Those from TAKE_TLS on are told apart by nothing else.
+// How an option is stored.
 enum option_kind {
     TAKE_TEXT,   // a pointer to the value
     TAKE_NUMBER, // an int from `lowest` to `highest`
@@ -16,7 +16,6 @@ enum option_kind {
     TAKE_TOPIC,
     TAKE_SOURCE, // `lowest` is the source; with a value where has_value
     TAKE_ACTION, // `lowest` is the action
-    TAKE_TLS,
 };
 
 struct option_row {
@@ -39,8 +38,8 @@ struct option_row {
 #define LONGEST_ROW 34 // columns of the help before the text
 
 static const struct option_row rows[] = {
-    {0, "url", "URL", "where the broker is: mqtt://[user[:password]@]host[:port]", BOTH, TAKE_TEXT, AT(url),
-     0, 0},
+    {0, "url", "URL", "mqtt, mqtts, ws or wss://[user[:password]@]host[:port][/path]", BOTH, TAKE_TEXT,
+     AT(url), 0, 0},
     {'t', "topic", "TOPIC", "the topic to publish to", TOOL_PUB, TAKE_TOPIC, NO_OFFSET, 0, 0},
     {'t', "topic", "FILTER", "a topic filter to subscribe to; may be given again", TOOL_SUB, TAKE_TOPIC,
      NO_OFFSET, 0, 0},
@@ -70,10 +69,11 @@ static const struct option_row rows[] = {
     {0, "will-message", "MESSAGE", "its message, empty by default,", BOTH, TAKE_TEXT, AT(will_message), 0, 0},
     {0, "will-qos", "QOS", "its quality of service,", BOTH, TAKE_NUMBER, AT(will_qos), QOS_RANGE},
     {0, "will-retain", NULL, "and that it is kept", BOTH, TAKE_FLAG, AT(will_retain), 0, 0},
-    {0, "ca-file", "FILE", "no effect on mqtt://", BOTH, TAKE_TLS, AT(tls_option), 0, 0},
-    {0, "ca-path", "DIRECTORY", "no effect on mqtt://", BOTH, TAKE_TLS, AT(tls_option), 0, 0},
-    {0, "ca-data", "PEM", "no effect on mqtt://", BOTH, TAKE_TLS, AT(tls_option), 0, 0},
-    {0, "extra-headers", "JSON", "no effect on mqtt://", BOTH, TAKE_TLS, AT(tls_option), 0, 0},
+    {0, "ca-file", "FILE", "mqtts, wss: trust the CAs in FILE (PEM)", BOTH, TAKE_TEXT, AT(ca_file), 0, 0},
+    {0, "ca-path", "DIRECTORY", "mqtts, wss: trust the CAs in DIRECTORY", BOTH, TAKE_TEXT, AT(ca_path), 0, 0},
+    {0, "ca-data", "PEM", "mqtts, wss: trust the CAs in this text", BOTH, TAKE_TEXT, AT(ca_data), 0, 0},
+    {0, "extra-headers", "JSON", "ws, wss: headers for the upgrade: {\"name\": \"value\"}", BOTH, TAKE_TEXT,
+     AT(extra_headers), 0, 0},
     {'d', "debug", NULL, "name each packet on standard error", BOTH, TAKE_FLAG, AT(debug), 0, 0},
     {0, "version", NULL, "print the version", BOTH, TAKE_ACTION, AT(action), ARGUMENTS_VERSION, 0},
     {'h', "help", NULL, "print this help", BOTH, TAKE_ACTION, AT(action), ARGUMENTS_HELP, 0},
@@ -155,11 +155,8 @@ static int store(struct arguments *arguments, const struct option_row *row, cons
         return 0;
     case TAKE_SOURCE:
         return store_source(arguments, row, value, ret_error);
-    case TAKE_ACTION:
-        *(enum arguments_action *)member = (enum arguments_action)row->lowest;
-        return 0;
     default:
-        *(const char **)member = row->name;
+        *(enum arguments_action *)member = (enum arguments_action)row->lowest;
         return 0;
     }
 }

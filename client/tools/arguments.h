@@ -51,8 +51,11 @@ struct arguments {
     const char *will_message;
     int will_qos; // or ARGUMENTS_UNSET
     bool will_retain;
-    uint64_t count;         // messages after which hbmqtt_sub ends; 0: never
-    const char *tls_option; // an option given that means something to mqtts:// and wss:// only
+    uint64_t count; // messages after which hbmqtt_sub ends; 0: never
+    const char *ca_file;
+    const char *ca_path;
+    const char *ca_data;
+    const char *extra_headers; // JSON
 };
 
 // Returns 0, or HBMQTT_ERROR_ARGUMENT or HBMQTT_ERROR_SYSTEM with *ret_error set. In both cases

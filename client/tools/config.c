@@ -19,7 +19,7 @@ enum key_kind {
     KEY_TOPICS, // a map of topics, each with the keys of topic_rows
 };
 
-#define KEY_IGNORED UINT16_MAX // as an offset: checked, and without effect over TCP
+#define KEY_IGNORED UINT16_MAX // as an offset: checked, and without effect
 
 struct key_row {
     const char *name;
@@ -43,9 +43,9 @@ static const struct key_row will_rows[] = {
 
 static const struct key_row broker_rows[] = {
     {"uri", KEY_TEXT, IN(uri), 0, 0, NULL},
-    {"cafile", KEY_TEXT, KEY_IGNORED, 0, 0, NULL},
-    {"capath", KEY_TEXT, KEY_IGNORED, 0, 0, NULL},
-    {"cadata", KEY_TEXT, KEY_IGNORED, 0, 0, NULL},
+    {"cafile", KEY_TEXT, IN(ca_file), 0, 0, NULL},
+    {"capath", KEY_TEXT, IN(ca_path), 0, 0, NULL},
+    {"cadata", KEY_TEXT, IN(ca_data), 0, 0, NULL},
     {NULL, 0, 0, 0, 0, NULL},
 };
 
@@ -69,10 +69,10 @@ static const struct key_row client_rows[] = {
     {"will", KEY_MAP, 0, 0, 0, will_rows},
     {"broker", KEY_MAP, 0, 0, 0, broker_rows},
     {"connection", KEY_MAP, 0, 0, 0, broker_rows},
-    {"certfile", KEY_TEXT, KEY_IGNORED, 0, 0, NULL},
-    {"keyfile", KEY_TEXT, KEY_IGNORED, 0, 0, NULL},
-    {"check_hostname", KEY_FLAG, KEY_IGNORED, 0, 0, NULL},
-    {"verify_cert", KEY_FLAG, KEY_IGNORED, 0, 0, NULL},
+    {"certfile", KEY_TEXT, IN(certificate_file), 0, 0, NULL},
+    {"keyfile", KEY_TEXT, IN(key_file), 0, 0, NULL},
+    {"check_hostname", KEY_FLAG, IN(check_host_name), 0, 0, NULL},
+    {"verify_cert", KEY_FLAG, IN(verify_certificate), 0, 0, NULL},
     {NULL, 0, 0, 0, 0, NULL},
 };
 
@@ -311,6 +311,8 @@ void config_init(struct config *config)
         .connection_timeout_s = CONFIG_UNSET,
         .will_qos = CONFIG_UNSET,
         .will_retain = CONFIG_UNSET,
+        .check_host_name = CONFIG_UNSET,
+        .verify_certificate = CONFIG_UNSET,
     };
 }
 
@@ -320,6 +322,11 @@ void config_finish(struct config *config)
         free(config->topics[i].topic);
     free(config->topics);
     free(config->uri);
+    free(config->ca_file);
+    free(config->ca_path);
+    free(config->ca_data);
+    free(config->certificate_file);
+    free(config->key_file);
     free(config->will_topic);
     free(config->will_message);
     config_init(config);

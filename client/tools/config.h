@@ -19,6 +19,13 @@ struct config_topic {
 // Text is owned, NULL where it was left out.
 struct config {
     char *uri;
+    char *ca_file;
+    char *ca_path;
+    char *ca_data;
+    char *certificate_file;
+    char *key_file;
+    int check_host_name;
+    int verify_certificate;
     int keepalive_s;
     int ping_delay_s;
     int default_qos;

@@ -83,6 +83,7 @@ int tool_fail(const struct tool_run *run, int error)
         [-HBMQTT_ERROR_TIMEOUT] = TOOL_EXIT_LOST,
         [-HBMQTT_ERROR_FULL] = TOOL_EXIT_LOCAL,
         [-HBMQTT_ERROR_SYSTEM] = TOOL_EXIT_LOCAL,
+        [-HBMQTT_ERROR_UNTRUSTED] = TOOL_EXIT_UNTRUSTED,
     };
     if (error == HBMQTT_ERROR_INTERRUPTED)
         return tool_interrupted();
@@ -147,6 +148,28 @@ static int tool_make_will(const struct tool_run *run, struct hbmqtt_message *wil
     return 0;
 }
 
+static const char *first_text(const char *given, const char *configured)
+{
+    return given != NULL ? given : configured;
+}
+
+static void tool_set_transport(const struct tool_run *run, struct hbmqtt_options *options)
+{
+    const struct arguments *arguments = &run->arguments;
+    const struct config *config = &run->config;
+    options->ca_file = first_text(arguments->ca_file, config->ca_file);
+    options->ca_path = first_text(arguments->ca_path, config->ca_path);
+    options->ca_data = first_text(arguments->ca_data, config->ca_data);
+    options->certificate_file = config->certificate_file;
+    options->key_file = config->key_file;
+    options->verify_certificate = config->verify_certificate != 0;
+    options->check_host_name = config->check_host_name != 0;
+    options->headers = run->headers.list;
+    options->header_count = run->headers.count;
+    if (config->connection_timeout_s != CONFIG_UNSET)
+        options->connect_timeout_ms = (uint32_t)config->connection_timeout_s * 1000u;
+}
+
 // Makes the client. Returns an exit status.
 static int tool_make_client(struct tool_run *run)
 {
@@ -163,8 +186,7 @@ static int tool_make_client(struct tool_run *run)
         (uint16_t)first_set(arguments->keepalive_s, config->keepalive_s, options.keepalive_s);
     if (config->ping_delay_s != CONFIG_UNSET)
         options.ping_delay_ms = (uint32_t)config->ping_delay_s * 1000u;
-    if (config->connection_timeout_s != CONFIG_UNSET)
-        options.connect_timeout_ms = (uint32_t)config->connection_timeout_s * 1000u;
+    tool_set_transport(run, &options);
     if (arguments->debug) {
         options.trace = tool_trace;
         options.trace_context = run;
@@ -178,12 +200,24 @@ static int tool_make_client(struct tool_run *run)
     return 0;
 }
 
+// Tells which options mean nothing to the scheme of the URL: a script that passes them goes on working.
+static void tool_warn_idle(const struct tool_run *run, const char *url)
+{
+    const struct arguments *arguments = &run->arguments;
+    bool secure = strncasecmp(url, "mqtts:", 6) == 0 || strncasecmp(url, "wss:", 4) == 0;
+    bool websocket = strncasecmp(url, "ws", 2) == 0;
+    bool with_ca = arguments->ca_file != NULL || arguments->ca_path != NULL || arguments->ca_data != NULL;
+    int length = (int)strcspn(url, ":");
+    if (with_ca && !secure)
+        tool_say(run, 0, "warning: a CA has no effect on %.*s://", length, url);
+    if (arguments->extra_headers != NULL && !websocket)
+        tool_say(run, 0, "warning: --extra-headers has no effect on %.*s://", length, url);
+}
+
 int tool_connect(struct tool_run *run)
 {
-    const char *url = run->arguments.url != NULL ? run->arguments.url : run->config.uri;
-    const char *tls_option = run->arguments.tls_option;
-    if (tls_option != NULL && strncasecmp(url, "mqtt://", 7) == 0)
-        tool_say(run, 0, "warning: --%s has no effect on mqtt://", tls_option);
+    const char *url = first_text(run->arguments.url, run->config.uri);
+    tool_warn_idle(run, url);
     int error = hbmqtt_connect(run->client, url);
     if (error == HBMQTT_ERROR_TIMEOUT)
         return tool_say(run, TOOL_EXIT_UNREACHABLE, "%s", hbmqtt_error_text(run->client));
@@ -211,6 +245,8 @@ static int tool_configure(struct tool_run *run)
     }
     if (run->arguments.url == NULL && run->config.uri == NULL)
         return tool_say(run, TOOL_EXIT_USAGE, "--url is missing, and %s has no 'uri' in 'broker'", file);
+    if (headers_parse(&run->headers, run->arguments.extra_headers, &error) != 0)
+        return tool_say(run, TOOL_EXIT_USAGE, "%s", error.text);
     if (run->config.auto_reconnect == 1)
         tool_warn("'auto_reconnect' has no effect: this build does not reconnect");
     return 0;
@@ -255,6 +291,7 @@ int tool_main(enum tool tool, int argc, char **argv, int (*work)(struct tool_run
         status = tool_work(&run, work);
     hbmqtt_destroy(run.client);
     config_finish(&run.config);
+    headers_finish(&run.headers);
     arguments_finish(&run.arguments);
     return status;
 }

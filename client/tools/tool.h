@@ -6,6 +6,7 @@
 
 #include "client/tools/arguments.h"
 #include "client/tools/config.h"
+#include "client/tools/headers.h"
 
 // Documented in the manual pages; 128 + the number of the signal when one came before the work was done.
 enum tool_exit {
@@ -16,12 +17,14 @@ enum tool_exit {
     TOOL_EXIT_LOST = 4,        // the connection ended, or the broker stopped answering
     TOOL_EXIT_PROTOCOL = 5,    // the broker broke the rules of MQTT
     TOOL_EXIT_LOCAL = 6,       // input or output of this side, or its memory
+    TOOL_EXIT_UNTRUSTED = 7,   // the certificate of the broker was not accepted
 };
 
 struct tool_run {
     enum tool tool;
     struct arguments arguments;
     struct config config;
+    struct headers headers;
     struct hbmqtt_client *client;
 };
 
