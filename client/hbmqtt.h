@@ -55,7 +55,7 @@ extern "C" {
 // What a failed call returns.
 enum hbmqtt_error {
     HBMQTT_ERROR_ARGUMENT = -1,      // an argument, an option or the URI is wrong; nothing was sent
-    HBMQTT_ERROR_UNSUPPORTED = -2,   // right, but not in this build of the library
+    HBMQTT_ERROR_UNSUPPORTED = -2,   // right, but not in this build of the library; nothing returns it now
     HBMQTT_ERROR_UNREACHABLE = -3,   // no connection: the name is not known, every address refused or did not
                                      // answer, or the port speaks something else than the URL says
     HBMQTT_ERROR_REFUSED = -4,       // the broker refused: CONNECT (see hbmqtt_refusal_code), the WebSocket

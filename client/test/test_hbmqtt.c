@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -286,6 +287,28 @@ static void wrong_headers_are_refused_before_anything_is_sent(void)
     struct hbmqtt_client *client = client_make(&options);
     CU_ASSERT_EQUAL(hbmqtt_connect(client, "ws://127.0.0.1:1"), HBMQTT_ERROR_ARGUMENT);
     hbmqtt_destroy(client);
+}
+
+static void script_close_upgrade(int fd)
+{
+    EXPECT("GET /mqtt HTTP/1.1\r\n");
+}
+
+// libwebsockets would have the process ignore SIGPIPE.
+static void websocket_leaves_signals_alone(void)
+{
+    struct sigaction pipe;
+    char url[80];
+    signal(SIGPIPE, SIG_DFL);
+    peer_begin(script_close_upgrade);
+    snprintf(url, sizeof url, "ws%s", strchr(peer.url, ':'));
+    struct hbmqtt_client *client = client_make(NULL);
+    CU_ASSERT_EQUAL(hbmqtt_connect(client, url), HBMQTT_ERROR_UNREACHABLE);
+    expect_text(client, "WebSocket upgrade");
+    CU_ASSERT_EQUAL(sigaction(SIGPIPE, NULL, &pipe), 0);
+    CU_ASSERT(pipe.sa_handler == SIG_DFL);
+    hbmqtt_destroy(client);
+    peer_end();
 }
 
 // A program that was built when the options ended with `trace_context` gets the defaults for what came later.
@@ -714,6 +737,7 @@ int main(void)
         {"files of TLS are judged before anything is sent", files_of_tls_are_judged_before_anything_is_sent},
         {"wrong headers are refused before anything is sent",
          wrong_headers_are_refused_before_anything_is_sent},
+        {"WebSocket leaves signals alone", websocket_leaves_signals_alone},
         {"programs of the first release still work", programs_of_the_first_release_still_work},
         {"wrong options are refused before anything is sent",
          wrong_options_are_refused_before_anything_is_sent},

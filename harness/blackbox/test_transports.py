@@ -66,6 +66,14 @@ def played():
 
 
 @pytest.fixture
+def secure(certificates):
+    """As `played`, in TLS."""
+    one = PlayedBroker(certificates)
+    yield one
+    one.close()
+
+
+@pytest.fixture
 def config(tmp_path):
     def write(text):
         path = tmp_path / "client.yaml"
@@ -183,6 +191,12 @@ def test_ca_of_the_command_line_goes_before(spawn, served, certificates, config,
     ended(spawn(HBMQTT_PUB, "-c", path, "-t", unique, "-n", "--ca-file", certificates.pem("ca")))
 
 
+def test_ca_of_the_system(spawn, served, certificates, unique):
+    """Without a CA of one's own; OpenSSL's variable stands in for the system's file."""
+    process = spawn(HBMQTT_PUB, "--url", served.url("mqtts"), "-t", unique, "-n", env={"SSL_CERT_FILE": certificates.pem("ca")})
+    assert ended(process) == []
+
+
 @pytest.mark.parametrize("listener", SECURE)
 def test_ca_of_nobody(spawn, served, unique, listener):
     """The system knows nothing of the CA of the tests."""
@@ -229,6 +243,53 @@ def test_host_name_check_can_be_turned_off(pub, config, unique, listener):
 def test_verification_can_be_turned_off(spawn, served, config, unique, listener, fault):
     url = served.url(f"{listener}-{fault}")
     assert ended(spawn(HBMQTT_PUB, "--url", url, "-c", config("verify_cert: false\n"), "-t", unique, "-n", "-q1")) == []
+
+
+@pytest.mark.parametrize("host, name", [("localhost", "localhost"), ("127.0.0.1", None)])
+def test_name_of_the_host_is_indicated(spawn, secure, trusting, host, name):
+    """SNI, but never with an address (RFC 6066, section 3)."""
+    url = secure.url("mqtts", host=host)
+    spawn(HBMQTT_PUB, "--url", url, *trusting(url), "-t", "t", "-n")
+    secure.accept()
+    assert secure.names == [name]
+
+
+@pytest.mark.parametrize("scheme", SECURE)
+def test_address_of_ipv6(spawn, certificates, trusting, scheme):
+    try:
+        one = PlayedBroker(certificates, address="::1")
+    except OSError:
+        pytest.skip("no IPv6 on this machine")
+    url = one.url(scheme)
+    spawn(HBMQTT_PUB, "--url", url, *trusting(url), "-t", "t", "-n")
+    caller = one.accept()
+    if scheme == "wss":
+        assert caller.read_request().headers["host"] == f"[::1]:{one.port}"
+    else:
+        assert caller.read_packet()[0] >> 4 == mqtt.CONNECT
+    one.close()
+
+
+@pytest.mark.parametrize("version", ["TLSv1_2", "TLSv1_3"])
+def test_version_of_tls(spawn, secure, trusting, version):
+    secure.context.minimum_version = secure.context.maximum_version = ssl.TLSVersion[version]
+    url = secure.url("mqtts")
+    spawn(HBMQTT_PUB, "--url", url, *trusting(url), "-t", "t", "-n")
+    assert secure.accept().socket.version() == version.replace("_", ".")
+
+
+def test_tls_is_closed_in_order(spawn, secure, trusting):
+    """DISCONNECT, then close_notify, then the end of TCP."""
+    url = secure.url("mqtts")
+    process = spawn(HBMQTT_PUB, "--url", url, *trusting(url), "-t", "t", "-m", "x")
+    caller = secure.accept()
+    assert caller.read_packet()[0] >> 4 == mqtt.CONNECT
+    caller.send(mqtt.connack())
+    assert caller.read_packet() == mqtt.publish("t", b"x")
+    assert caller.read_packet() == mqtt.disconnect()
+    assert caller.socket.recv(1) == b""  # it would raise at an end without close_notify
+    caller.socket.close()
+    assert ended(process) == []
 
 
 FILES = {
@@ -340,12 +401,10 @@ def test_path(spawn, played, path, wanted):
     assert played.accept().read_request().line == f"GET {wanted} HTTP/1.1"
 
 
-def test_extra_headers_in_tls(spawn, certificates, trusting):
-    one = PlayedBroker(certificates)
-    url = one.url("wss")
+def test_extra_headers_in_tls(spawn, secure, trusting):
+    url = secure.url("wss")
     spawn(HBMQTT_PUB, "--url", url, *trusting(url), "--extra-headers", '{"X-Token": "t"}', "-t", "t", "-n")
-    assert one.accept().read_request().headers["x-token"] == "t"
-    one.close()
+    assert secure.accept().read_request().headers["x-token"] == "t"
 
 
 def test_user_and_password_are_those_of_mqtt(spawn, played):
@@ -448,13 +507,11 @@ def test_stall_while_opening(spawn, played, config, trusting, scheme):
     one_line(process, UNREACHABLE, "no answer in time", STALLS[scheme])
 
 
-def test_stall_of_the_upgrade_in_tls(spawn, certificates, config, trusting):
-    one = PlayedBroker(certificates)
-    url = one.url("wss")
+def test_stall_of_the_upgrade_in_tls(spawn, secure, config, trusting):
+    url = secure.url("wss")
     process = spawn(HBMQTT_PUB, "--url", url, *trusting(url), "-c", config("connection_timeout: 1\n"), "-t", "t", "-n")
-    one.accept()
+    secure.accept()
     one_line(process, UNREACHABLE, "no answer in time", "WebSocket upgrade")
-    one.close()
 
 
 def test_stall_after_the_upgrade(spawn, played, config):
@@ -489,6 +546,25 @@ def test_publish_in_frames(spawn, played):
     assert caller.at_end()
     caller.socket.close()
     assert ended(process) == []
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_server_that_reads_late(spawn, played, secure, trusting, scheme):
+    """The publisher waits for it, and loses nothing."""
+    one = secure if scheme == "wss" else played
+    process = spawn(HBMQTT_PUB, "--url", one.url(scheme), *trusting(one.url(scheme)), "-t", "t", "-s", "-d")
+    payload = os.urandom(2_000_000)
+    process.send(payload, close=True)
+    caller = one.accept()
+    caller.serve_connect()
+    process.err.wait_match("sent PUBLISH")
+    wanted = mqtt.publish("t", payload) + mqtt.disconnect()
+    sent = b""
+    while len(sent) < len(wanted):
+        sent += caller.read_frame()[1]
+    assert sent == wanted
+    caller.socket.close()
+    assert process.wait_exit() == DONE
 
 
 def play_subscription(spawn, played, *arguments):

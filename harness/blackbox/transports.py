@@ -138,6 +138,11 @@ class Caller:
         taken, self.buffer = self.buffer[:size], self.buffer[size:]
         return taken
 
+    def read_packet(self):
+        """A short MQTT packet that no frame is around."""
+        head = self._read(2)
+        return head + self._read(head[1])
+
     def read_request(self):
         text = b""
         while not text.endswith(b"\r\n\r\n"):
@@ -175,24 +180,29 @@ class Caller:
 
 
 class PlayedBroker:
-    def __init__(self, certificates=None, certificate="server"):
-        """With certificates: in TLS."""
-        self.listener = socket.create_server(("127.0.0.1", 0))
+    def __init__(self, certificates=None, certificate="server", address="127.0.0.1"):
+        """With certificates: in TLS; `names` are those that clients asked for (SNI)."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self.listener = socket.create_server((address, 0), family=family)
         self.port = self.listener.getsockname()[1]
+        self.host = f"[{address}]" if ":" in address else address
         self.callers = []
+        self.names = []
         self.context = None
         if certificates:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             self.context.load_cert_chain(certificates.pem(certificate), certificates.key(certificate))
+            self.context.sni_callback = lambda _socket, name, _context: self.names.append(name)
 
-    def url(self, scheme, path=""):
-        return f"{scheme}://127.0.0.1:{self.port}{path}"
+    def url(self, scheme, path="", host=None):
+        return f"{scheme}://{host or self.host}:{self.port}{path}"
 
     def accept(self):
         self.listener.settimeout(Deadline(EVENT_S).left())
         sock, _ = self.listener.accept()
         if self.context:
-            sock = self.context.wrap_socket(sock, server_side=True)
+            # The end of TLS must be told, not only that of TCP.
+            sock = self.context.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False)
         self.callers.append(Caller(sock))
         return self.callers[-1]
 
