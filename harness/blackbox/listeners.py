@@ -1,17 +1,18 @@
 # SPDX-License-Identifier: MIT
-"""A broker that listens for every transport, and one that the test plays inside WebSocket and TLS."""
+"""Brokers that listen for every transport, and one that the test plays inside WebSocket and TLS."""
 
 import base64
 import hashlib
 import os
 import pwd
+import re
 import socket
 import ssl
 import struct
 from pathlib import Path
 
 import packet as mqtt
-from broker import MOSQUITTO, free_port
+from broker import HBMQTT, MOSQUITTO, SHARDS, free_port, settings_with, to_yaml
 from deadline import EVENT_S, Deadline, wait_until
 from process import Process, ProcessError
 
@@ -44,15 +45,41 @@ def mosquitto_listener(port, scheme, certificate, mutual, certificates):
     return lines
 
 
-class MosquittoWithTransports:
-    """url("wss-expired") is where that listener is."""
+class WithTransports:
+    """A broker with all of these listeners: url("wss-expired") is where that one is."""
 
     def __init__(self, directory, certificates):
         self.certificates = certificates
-        self.config = Path(directory) / "mosquitto.conf"
+        self.config = Path(directory) / "configuration"
         self.ports = {}
         self.process = None
 
+    def url(self, name, host="localhost", path=""):
+        return f"{LISTENERS[name][0]}://{host}:{self.ports[name]}{path}"
+
+    def stop(self):
+        self.process.kill()
+
+
+class HbmqttWithTransports(WithTransports):
+    def start(self):
+        listeners = {}
+        for name, (scheme, certificate, mutual) in LISTENERS.items():
+            listeners[name] = {"type": "ws" if scheme.startswith("ws") else "tcp", "bind": "127.0.0.1:0"}
+            if certificate:
+                files = {"certfile": self.certificates.pem(certificate), "keyfile": self.certificates.key(certificate)}
+                listeners[name] |= {"ssl": True} | files
+            if mutual:
+                listeners[name] |= {"cafile": self.certificates.pem("ca"), "client-certificate": "required"}
+        self.config.write_text(to_yaml(settings_with(listeners=listeners)) + "\n")
+        self.process = Process([HBMQTT, "-j", SHARDS, "-c", self.config])
+        found = self.process.err.wait_match(r"listening on .*")
+        assert found, self.process.stderr()
+        self.ports = dict(zip(LISTENERS, re.findall(r"127\.0\.0\.1:(\d+)", found[0]), strict=True))
+        return self
+
+
+class MosquittoWithTransports(WithTransports):
     def start(self):
         for _ in range(5):  # a port can be gone by the time that mosquitto binds it
             self.ports = {name: free_port() for name in LISTENERS}
@@ -75,11 +102,8 @@ class MosquittoWithTransports:
         except OSError:
             return False
 
-    def url(self, name, host="localhost", path=""):
-        return f"{LISTENERS[name][0]}://{host}:{self.ports[name]}{path}"
 
-    def stop(self):
-        self.process.kill()
+BROKERS = {"hbmqtt": HbmqttWithTransports, "mosquitto": MosquittoWithTransports}
 
 
 # A broker that the test plays. Bytes are sent and read as they are, so that anything can be wrong.
