@@ -12,6 +12,7 @@ import hashlib
 import os
 import select
 import shutil
+import socket
 import ssl
 import struct
 import subprocess
@@ -123,12 +124,12 @@ def upgrade_request(path="/mqtt", key=None, **headers):
 class WebSocket:
     """Each send is one frame. Pings are answered; the broker's close is the end of the stream."""
 
-    def __init__(self, sock):
+    def __init__(self, sock, path="/mqtt", **headers):
         self.wrapped = sock
         self.unsent, self.raw, self.ready = b"", bytearray(), b""
         self.ended = False
         key = base64.b64encode(os.urandom(16)).decode()
-        sock.sendall(upgrade_request(key=key))
+        sock.sendall(upgrade_request(path, key, **headers))
         answer = b""
         while b"\r\n\r\n" not in answer:
             piece = sock.recv(4096)
@@ -199,4 +200,36 @@ def wrap(sock, kind=None):
         sock = Tls(sock)
     if kind in ("ws", "wss"):
         sock = WebSocket(sock)
+    return sock
+
+
+class UnixSocket(socket.socket):
+    """A unix socket that takes it well when it is asked for TCP_NODELAY, as all peers' sockets are."""
+
+    def setsockopt(self, level, *option):
+        if level != socket.IPPROTO_TCP:
+            super().setsockopt(level, *option)
+
+
+def connect(address, kind="tcp", *, before=b"", context=None, hostname="localhost", seconds=10.0, **upgrade):
+    """A socket that blocks, connected to (host, port) or to the path of a unix socket, through the layers of this kind.
+
+    `before` is sent first, in front of all layers, such as a header of the PROXY protocol.
+    """
+    if isinstance(address, tuple):
+        sock = socket.create_connection(address, timeout=seconds)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    else:
+        sock = UnixSocket(socket.AF_UNIX)
+        sock.settimeout(seconds)
+        sock.connect(str(address))
+    try:
+        sock.sendall(before)
+        if kind in ("tls", "wss"):
+            sock = Tls(sock, context, hostname)
+        if kind in ("ws", "wss"):
+            sock = WebSocket(sock, **upgrade)
+    except BaseException:
+        sock.close()
+        raise
     return sock
