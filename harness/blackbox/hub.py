@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Brokers with several listeners, which are known by the names that they have in the configuration.
 
-A test file that wants the fixture `make_hub` says pytest_plugins = "hub".
+Test files import the fixture `make_hub` from here.
 """
 
 import itertools
@@ -26,9 +26,9 @@ def listener(kind="tcp", **settings):
 class Hub:
     """A broker, and peers of any kind at it. The first of its listeners has to be on TCP."""
 
-    def __init__(self, broker, timeline=None, opened=None):
+    def __init__(self, broker, timeline=None):
         self.broker, self.timeline = broker, timeline
-        self.opened = [] if opened is None else opened
+        self.opened, self.marks = [], {}  # of a socket: how long the log was before it
         self.listeners = broker.settings["listeners"]
         ports = iter(broker.ports())
         self.addresses = {}
@@ -43,15 +43,21 @@ class Hub:
 
     def plain(self, name, before=b""):
         """A socket that blocks, connected to that listener, without anything between."""
-        sock = transport.connect(self.addresses[name], before=before, seconds=Deadline().left())
-        self.opened.append(sock)
-        return sock
+        return self._opened(lambda: transport.connect(self.addresses[name], before=before, seconds=Deadline().left()))
 
     def socket(self, name, **options):
         """The same through the layers that the listener wants."""
-        sock = transport.connect(self.addresses[name], self.kind(name), seconds=Deadline().left(), **options)
+        return self._opened(lambda: transport.connect(self.addresses[name], self.kind(name), seconds=Deadline().left(), **options))
+
+    def _opened(self, connect):
+        mark = len(self.log())
+        sock = connect()
         self.opened.append(sock)
+        self.marks[sock.getsockname()] = mark
         return sock
+
+    def log(self):
+        return self.broker.process.err.now()
 
     def peer(self, name, peer_name=None, **options):
         """A peer that has not sent a CONNECT."""
@@ -73,9 +79,12 @@ class Hub:
     def log_of(self, sock, seconds=10.0):
         """The lines about the peer with that socket, as soon as there is one."""
         host, port = sock.getsockname()
-        return self.broker.process.err.wait(
-            lambda lines: [line for line in lines if f"{host}:{port}:" in line], f"a line about {host}:{port}", seconds
-        )
+        mark = self.marks[host, port]  # a port may have been another client's before
+
+        def about(lines):
+            return [line for line in lines[mark:] if f"{host}:{port}:" in line]
+
+        return self.broker.process.err.wait(about, f"a line about {host}:{port}", seconds)
 
     def close(self):
         for one in self.opened:
