@@ -53,6 +53,17 @@ def client_context(**options):
     return context
 
 
+def set_option(sock, level, *option):
+    """All peers' sockets are asked for TCP_NODELAY, which is nothing for a unix socket."""
+    if sock.family != socket.AF_UNIX or level != socket.IPPROTO_TCP:
+        sock.setsockopt(level, *option)
+
+
+class UnixSocket(socket.socket):
+    def setsockopt(self, level, *option):
+        set_option(super(), level, *option)
+
+
 class Tls:
     def __init__(self, sock, context=None, server_hostname="localhost"):
         self.wrapped = (context or client_context()).wrap_socket(sock, server_hostname=server_hostname)
@@ -72,6 +83,9 @@ class Tls:
             raise BlockingIOError from None
         except (ssl.SSLEOFError, ssl.SSLZeroReturnError):
             return b""
+
+    def setsockopt(self, level, *option):
+        set_option(self.wrapped, level, *option)
 
     def __getattr__(self, name):
         return getattr(self.wrapped, name)
@@ -201,14 +215,6 @@ def wrap(sock, kind=None):
     if kind in ("ws", "wss"):
         sock = WebSocket(sock)
     return sock
-
-
-class UnixSocket(socket.socket):
-    """A unix socket that takes it well when it is asked for TCP_NODELAY, as all peers' sockets are."""
-
-    def setsockopt(self, level, *option):
-        if level != socket.IPPROTO_TCP:
-            super().setsockopt(level, *option)
 
 
 def connect(address, kind="tcp", *, before=b"", context=None, hostname="localhost", seconds=10.0, **upgrade):
