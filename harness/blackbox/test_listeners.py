@@ -17,7 +17,7 @@ from deadline import Deadline, wait_until
 from hub import Hub, exchange_at_all_qos, listener, make_hub, read_to_end, shared_hub  # noqa: F401 - a fixture
 from process import Process
 from tables import cases
-from transport import BINARY, client_context, frame, upgrade_request
+from transport import BINARY, client_context, frame, take_frame, upgrade_request
 
 pytestmark = pytest.mark.ours
 
@@ -556,3 +556,103 @@ def test_contexts_are_checked_by_the_clients_here(everything):
     """That these tests would see a certificate of somebody else."""
     with pytest.raises(Exception, match="certificate"):
         everything.socket("tls", context=client_context(), hostname="other.example")
+
+
+# Clients that do not read
+
+
+class Unread:
+    """The layer below MQTT, or below frames, of a client that sends without reading."""
+
+    def __init__(self, peer, kind):
+        self.below = peer.socket.wrapped if kind in ("ws", "wss") else peer.socket
+        self.framed = kind in ("ws", "wss")
+        self.poller = select.poll()
+        self.poller.register(self.below.fileno(), select.POLLIN)
+        self.unsent, self.seen, self.raw = b"", 0, bytearray(peer.socket.raw if self.framed else b"")
+
+    def put(self, data):
+        self.unsent += frame(BINARY, data) if self.framed else data
+
+    def send(self, wait_ms):
+        """Sends what it can; whether all has left."""
+        while self.unsent:
+            try:
+                self.unsent = self.unsent[self.below.send(self.unsent) :]
+            except BlockingIOError:
+                self.poller.modify(self.below.fileno(), select.POLLOUT)
+                if not self.poller.poll(wait_ms):
+                    return False
+        return True
+
+    def receive(self, wait_ms):
+        """Reads what is there; how many bytes of MQTT there have been."""
+        self.poller.modify(self.below.fileno(), select.POLLIN)
+        if self.poller.poll(wait_ms):
+            try:
+                piece = self.below.recv(1 << 20)
+            except BlockingIOError:
+                return self.seen
+            assert piece, "the broker closed"
+            if not self.framed:
+                self.seen += len(piece)
+            else:
+                self.raw += piece
+                while (taken := take_frame(self.raw)) is not None:
+                    assert taken[0] == BINARY
+                    self.seen += len(taken[2])
+        return self.seen
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls", "ws", "wss"])
+def test_client_that_reads_no_answers_is_held_back(make_hub, kind):
+    """The broker stops reading from it, so that it holds little for it, and goes on when it reads."""
+    hub = make_hub({kind: listener(kind)}, limits={"outbox_bytes_max": 65536})
+    one = Unread(hub.client(kind), kind)
+    before, asked = hub.broker.rss_bytes(), 0
+    while one.send(400):
+        assert asked < 128 << 20, "it was never held back"
+        one.put(mqtt.pingreq() * 50_000)
+        asked += 100_000
+    if not hub.broker.is_sanitized():
+        assert hub.broker.rss_bytes() - before < 32 << 20
+    hub.check_serves(kind)
+    deadline = Deadline(60)
+    while not one.send(0) or one.seen < asked:
+        one.receive(100)
+        assert not deadline.passed(), f"{one.seen} of {asked} bytes came"
+    assert one.seen == asked
+    hub.check_serves(kind)
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls", "ws", "wss"])
+def test_slow_reader_gets_all(make_hub, kind):
+    """Twenty megabytes wait while it does not read; others are served, and then it gets them all in order."""
+    hub = make_hub({kind: listener(kind), "sender": listener()})
+    slow, sender = hub.client(kind), hub.client("sender")
+    slow.subscribe(("t", 1))
+    payloads = [bytes([number]) * 1_000_000 for number in range(20)]
+    for payload in payloads:
+        sender.publish("t", payload, qos=1)
+    hub.check_serves(kind)
+    for payload in payloads:
+        slow.answer(slow.expect_publish("t", payload))
+    slow.ping()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls", "ws", "wss"])
+def test_client_that_never_reads_costs_what_is_allowed(make_hub, kind):
+    """Messages of QoS 0 beyond its outbox are dropped; it and the others live on."""
+    hub = make_hub({kind: listener(kind), "sender": listener()}, limits={"outbox_bytes_max": 1 << 20})
+    deaf, sender = hub.client(kind), hub.client("sender")
+    deaf.subscribe("t")
+    before = hub.broker.rss_bytes()
+    for _ in range(100):
+        sender.send(mqtt.publish("t", bytes(1_000_000)))
+    sender.ping()
+    if not hub.broker.is_sanitized():
+        assert hub.broker.rss_bytes() - before < 48 << 20
+    hub.check_serves(kind)
+    assert hub.broker.process.err.wait_match("does not keep up")
+    deaf.reset()
+    wait_until(lambda: hub.broker.descriptors() <= hub.broker.idle_descriptors + 1, "its socket is closed")

@@ -288,6 +288,12 @@ def test_owner_is_let_in_again_with_a_resumed_session(closed_hub):
         assert sock.session_reused
 
 
+def test_client_that_does_not_believe_us(hub):
+    context = ssl.create_default_context(cafile=file("stranger-ca.pem"))
+    log_about_refused(hub, "tls", "the client ended the handshake or connection: unknown CA", context=context)
+    hub.check_serves("tls")
+
+
 # Names and protocols
 
 

@@ -16,7 +16,7 @@ import pytest
 from deadline import Deadline, wait_until
 from hub import listener, make_hub, read_to_end, shared_hub  # noqa: F401 - a fixture
 from tables import cases
-from transport import BINARY, CLOSE, GUID, PING, PONG, frame, take_frame, upgrade_request
+from transport import BINARY, CLOSE, GUID, PING, PONG, client_context, frame, take_frame, upgrade_request
 
 pytestmark = pytest.mark.ours
 
@@ -31,6 +31,7 @@ def shared(tmp_path_factory):
     listeners = {
         "tcp": listener(),
         "ws": listener("ws"),
+        "wss": listener("wss"),
         "path": listener("ws", path="/mqtt"),
         "paths": listener("ws", path=["/a", "/b/c"]),
         "origins": listener("ws", origins=["https://example.com", "http://localhost:8080"]),
@@ -56,7 +57,11 @@ class Frames:
     @classmethod
     def upgraded(cls, hub, where="ws", behind=b"", **headers):
         """`behind` is sent in one piece with the request."""
-        one = cls(hub.plain(where))
+        sock = hub.plain(where)
+        if hub.kind(where) == "wss":  # an end without close_notify is an error here
+            sock = client_context().wrap_socket(sock, server_hostname="localhost", suppress_ragged_eofs=False)
+            hub.opened.append(sock)
+        one = cls(sock)
         one.sock.sendall(upgrade_request(headers.pop("path", "/mqtt"), **headers) + behind)
         one.answer = one.read_answer()
         assert one.answer.startswith("HTTP/1.1 101 "), one.answer
@@ -252,6 +257,20 @@ def test_what_comes_before_a_fault_is_served(hub, unique):
     one.expect_end(UNSUPPORTED)
 
 
+OVER_TLS = ("text", "not-masked", "rsv1", "ping-of-126", "continuation-of-nothing", "4-GiB", "close-code-999", "reason-ff")
+
+
+@pytest.mark.parametrize("size", [None, 1], ids=["whole", "in-bytes"])
+@pytest.mark.parametrize("case", cases({name: FAULTS[name] for name in OVER_TLS}))
+def test_fault_over_tls(hub, unique, case, size):
+    """The close frame, then close_notify, then the end."""
+    data, code = case
+    one = Frames.connected(hub, f"{unique}-guilty", "wss")
+    one.send(data, size)
+    one.expect_end(code)
+    hub.check_serves("wss")
+
+
 # Closes
 
 GOOD_CLOSES = {
@@ -315,6 +334,13 @@ def test_disconnect_is_answered_by_a_close(hub, unique, behind):
     assert seen.removeprefix(b"\x8a\x01x") == b"\x88\x02\x03\xe8"  # the ping may be answered before
     watcher.ping()  # and no will
     hub.check_serves("ws")
+
+
+def test_closes_over_tls(hub, unique):
+    for data, close in ((close_frame(4000, b"enough"), 4000), (close_frame(), b""), (frame(BINARY, mqtt.disconnect()), NORMAL)):
+        one = Frames.connected(hub, f"{unique}-leaver", "wss")
+        one.send(data)
+        one.expect_end(close)
 
 
 def test_peer_that_goes_without_a_close(hub, unique):

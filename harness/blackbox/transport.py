@@ -230,7 +230,8 @@ def connect(address, kind="tcp", *, before=b"", context=None, hostname="localhos
         sock.settimeout(seconds)
         sock.connect(str(address))
     try:
-        sock.sendall(before)
+        if before:
+            sock.sendall(before)
         if kind in ("tls", "wss"):
             sock = Tls(sock, context, hostname)
         if kind in ("ws", "wss"):
