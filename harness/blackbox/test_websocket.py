@@ -697,9 +697,10 @@ def test_paths(hub, where, path, status):
 @pytest.mark.parametrize("origin, status", [
     ("https://example.com", 101), ("HTTPS://Example.COM", 101), ("http://localhost:8080", 101),
     ("http://example.com", 403), ("https://example.com:8443", 403), ("https://example.com.evil.example", 403),
-    ("https://evil.example", 403), ("null", 403), ("http://localhost", 403), (None, 403),
+    ("https://evil.example", 403), ("null", 403), ("http://localhost", 403), (None, 101),
 ])  # fmt: skip
 def test_origins(hub, origin, status):
+    """Who names none is no browser, whose user the list protects."""
     if status == 101:
         Frames.upgraded(hub, "origins", Origin=origin)
     else:
