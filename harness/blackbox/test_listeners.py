@@ -114,8 +114,30 @@ def test_socket_is_removed_at_the_stop(make_hub, path):
 def test_stale_socket_is_replaced(make_hub, path):
     make_hub({"tcp": listener(), "local": unix(path)}).broker.process.kill()
     assert stat.S_ISSOCK(path.stat().st_mode), "a broker that was killed leaves its socket"
+    wait_until(lambda: nobody_listens(path), "the kernel has let go of it")
     hub = make_hub({"tcp": listener(), "local": unix(path)})
     hub.check_serves("local")
+
+
+def nobody_listens(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+    return False
+
+
+@pytest.mark.parametrize("kind", ["tcp", "unix"])
+def test_restart_right_after_a_kill(make_hub, path, kind):
+    """The kernel may hold the sockets of a process for a moment after its end, as long as a ring has an operation on them."""
+    listeners = {"tcp": listener()} | ({"local": unix(path)} if kind == "unix" else {})
+    if kind == "tcp":
+        listeners["tcp"]["bind"] = f"127.0.0.1:{brokers.free_port()}"
+    for _ in range(8):
+        hub = make_hub(listeners)
+        hub.check_serves("tcp" if kind == "tcp" else "local")
+        hub.broker.process.kill()
 
 
 def test_live_socket_is_not_taken(make_hub, start, path):
