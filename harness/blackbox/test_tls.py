@@ -2,106 +2,36 @@
 """TLS below MQTT: versions, certificates of both sides, names, ALPN, PSK, resumption, reloading, and handshakes that go wrong."""
 
 import re
-import resource
-import select
 import shutil
 import signal
-import socket
 import ssl
-import subprocess
 
 import broker as brokers
 import packet as mqtt
 import pytest
 from broker import settings_with, to_yaml
-from deadline import Deadline, wait_until
-from hub import exchange_at_all_qos, listener, make_hub, read_exactly, read_to_end, shared_hub  # noqa: F401 - a fixture
+from hub import exchange_at_all_qos, listener, make_hub, read_exactly, read_to_end  # noqa: F401 - a fixture
 from process import Process
 from tables import cases
-from transport import certificates, client_context, upgrade_request
+from transport import upgrade_request
+from tls_hub import (  # noqa: F401 - fixtures
+    BioClient,
+    EXIT_USAGE,
+    V12,
+    V13,
+    VERSIONS,
+    any_name,
+    context_of,
+    file,
+    hub,
+    log_about_refused,
+    openssl_client,
+    refused,
+    served_name,
+    shared,
+)
 
 pytestmark = pytest.mark.ours
-
-EXIT_USAGE = 2
-V12, V13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
-VERSIONS = {"1.2": V12, "1.3": V13}
-
-
-def file(name):
-    return certificates() / name
-
-
-def context_of(version=None, certificate=None, alpn=None, **options):
-    """A client's context that believes the CA, of one version, with a certificate of ci/certs."""
-    context = client_context(**options)
-    if version:
-        context.minimum_version = context.maximum_version = version
-    if certificate:
-        context.load_cert_chain(file(f"{certificate}.pem"), file(f"{certificate}.key"))
-    if alpn:
-        context.set_alpn_protocols(alpn)
-    return context
-
-
-def any_name(**options):
-    """A context that takes any name of the CA's."""
-    return context_of(check_hostname=False, **options)
-
-
-def served_name(sock):
-    return dict(pair for entry in sock.getpeercert()["subject"] for pair in entry)["commonName"]
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory):
-    judged = {"cafile": file("ca.pem"), "crlfile": file("ca.crl")}
-    listeners = {
-        "tcp": listener(),
-        "tls": listener("tls"),
-        "tls13": listener("tls", tls_version_min=1.3),
-        "required": listener("tls", client_certificate="required", **judged),
-        "optional": listener("tls", client_certificate="optional", **judged),
-        "chains": listener("tls", client_certificate="required", cafile=file("ca.pem")),
-        "wss": listener("wss"),
-        "ws": listener("ws"),
-        "sni": listener("tls", certificates=[
-            {"certfile": str(file("server-other.pem")), "keyfile": str(file("server-other.key"))},
-            {"certfile": str(file("server-rsa.pem")), "keyfile": str(file("server-rsa.key"))},
-        ]),
-    }  # fmt: skip
-    yield from shared_hub(tmp_path_factory, listeners, arguments=["-d"])  # no line of the log is kept back
-
-
-@pytest.fixture
-def hub(shared, timeline):
-    shared.timeline = timeline
-    yield shared
-    shared.close()
-    shared.opened.clear()
-    assert shared.broker.alive(), shared.broker.process.stderr()[-4000:]
-
-
-def refused(hub, where, **options):
-    """A client that the broker does not want; returns the lines of the log about it."""
-    sock = hub.plain(where)
-    try:
-        wrapped = options.pop("context").wrap_socket(sock, server_hostname=options.pop("hostname", "localhost"))
-        wrapped.sendall(mqtt.connect("refused"))
-        seen = wrapped.recv(100)
-        wrapped.close()
-        assert seen == b"", f"it was served: {seen!r}"
-    except (ssl.SSLError, ConnectionResetError, BrokenPipeError):
-        pass
-    return hub.log_of(sock) if sock.fileno() >= 0 else []
-
-
-def log_about_refused(hub, where, pattern, **options):
-    mark = len(hub.log())
-    refused(hub, where, **options)
-    found = hub.broker.process.err.wait(
-        lambda lines: [line for line in lines[mark:] if re.search(f"connection closed: {pattern}", line)], f"a line with {pattern}"
-    )
-    assert len(found) == 1, found
 
 
 # Versions
@@ -333,52 +263,10 @@ KEY = "000102030405060708090a0b0c0d0e0f"
 PSK_OPTIONS = {"1.2": ["-tls1_2", "-cipher", "PSK"], "1.3": ["-tls1_3"]}
 
 
-class OpensslClient:
-    def __init__(self, address, *options):
-        host, port = address
-        command = ["openssl", "s_client", "-quiet", "-connect", f"{host}:{port}", *options]
-        self.popen = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    def exchange(self, data, count):
-        """Sends, and reads so many bytes, or less if it ends."""
-        deadline, seen = Deadline(), b""
-        try:
-            self.popen.stdin.write(data)
-            self.popen.stdin.flush()
-        except BrokenPipeError:
-            return b""
-        poller = select.poll()
-        poller.register(self.popen.stdout, select.POLLIN)
-        while len(seen) < count:
-            assert poller.poll(deadline.left() * 1000), f"only {seen!r} came"
-            piece = self.popen.stdout.read1(count - len(seen))
-            if not piece:
-                break
-            seen += piece
-        return seen
-
-    def close(self):
-        self.popen.kill()
-        self.popen.communicate()
-
-
 @pytest.fixture
 def psk_hub(make_hub):
     psk_only = {"bind": "127.0.0.1:0", "ssl": True, "psk-file": file("psk")}
     return make_hub({"both": listener("tls", psk_file=file("psk")), "alone": psk_only, "tcp": listener()}, arguments=["-d"])
-
-
-@pytest.fixture
-def openssl_client():
-    clients = []
-
-    def open_one(*arguments):
-        clients.append(OpensslClient(*arguments))
-        return clients[-1]
-
-    yield open_one
-    for one in clients:
-        one.close()
 
 
 @pytest.mark.parametrize("where", ["both", "alone"])
@@ -701,194 +589,4 @@ def test_tls_in_tls(hub):
     one = hub.peer("tls")
     one.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
     one.expect_close()
-    hub.check_serves("tls")
-
-
-# Handshakes byte by byte, and those that never end
-
-
-class BioClient:
-    """A TLS client that shows every byte that it sends."""
-
-    def __init__(self, sock, context=None):
-        self.sock, self.incoming, self.outgoing = sock, ssl.MemoryBIO(), ssl.MemoryBIO()
-        self.tls = (context or context_of()).wrap_bio(self.incoming, self.outgoing, server_hostname="localhost")
-        self.size = None  # of the pieces that are sent
-
-    def begin(self):
-        try:
-            self.tls.do_handshake()
-            return True
-        except ssl.SSLWantReadError:
-            return False
-
-    def push(self):
-        data = self.outgoing.read()
-        for at in range(0, len(data), self.size or len(data) or 1):
-            self.sock.sendall(data[at : at + (self.size or len(data))])
-
-    def receive(self):
-        piece = self.sock.recv(65536)
-        assert piece, "the broker closed"
-        self.incoming.write(piece)
-
-    def shake_hands(self):
-        while True:
-            done = self.begin()
-            self.push()
-            if done:
-                return
-            self.receive()
-
-    def seal(self, data):
-        self.tls.write(data)
-
-    def seal_close(self):
-        try:
-            self.tls.unwrap()
-        except ssl.SSLWantReadError:
-            pass
-
-    def write(self, data):
-        self.seal(data)
-        self.push()
-
-    def read(self, count):
-        data = b""
-        while len(data) < count:
-            try:
-                data += self.tls.read(count - len(data))
-            except ssl.SSLWantReadError:
-                self.receive()
-        return data
-
-
-@pytest.mark.parametrize("version", cases(VERSIONS))
-@pytest.mark.parametrize("size", [1, 5, 100])
-def test_tls_in_small_pieces(hub, unique, size, version):
-    one = BioClient(hub.plain("tls"), context_of(version))
-    one.size = size
-    one.shake_hands()
-    one.write(mqtt.connect(f"{unique}-slow") + mqtt.pingreq())
-    assert one.read(6) == b"\x20\x02\x00\x00\xd0\x00"
-    hub.check_serves("tls")
-
-
-def test_client_certificate_in_small_pieces(hub, unique):
-    one = BioClient(hub.plain("required"), context_of(certificate="client"))
-    one.size = 3
-    one.shake_hands()
-    one.write(mqtt.connect(f"{unique}-slow"))
-    assert one.read(4) == b"\x20\x02\x00\x00"
-
-
-def stall(hub, how):
-    """A connection that gets so far and no further."""
-    one = BioClient(hub.plain("tls"))
-    if how == "nothing":
-        return one.sock
-    if how == "handshake-without-connect":
-        one.shake_hands()
-        return one.sock
-    one.begin()
-    data = one.outgoing.read()
-    one.sock.sendall(data[:1] if how == "one-byte" else data[: len(data) // 2] if how == "half-a-hello" else data)
-    return one.sock
-
-
-STALLS = ("nothing", "one-byte", "half-a-hello", "hello", "handshake-without-connect")
-
-
-@pytest.mark.parametrize("how", STALLS)
-def test_stalled_client_is_closed_by_connect_timeout(make_hub, how):
-    hub = make_hub({"tls": listener("tls"), "tcp": listener()}, limits={"connect_timeout_ms": 1000})
-    stalled = [stall(hub, how) for _ in range(20)]
-    hub.check_serves("tls")
-    hub.check_serves("tcp")
-    for sock in stalled:
-        read_to_end(sock)
-        sock.close()
-    wait_until(lambda: hub.broker.descriptors() <= hub.broker.idle_descriptors, "their sockets are closed")
-    hub.check_serves("tls")
-
-
-def test_trickling_handshake_is_closed_by_connect_timeout(make_hub):
-    hub = make_hub({"tls": listener("tls")}, limits={"connect_timeout_ms": 1000})
-    one = BioClient(hub.plain("tls"))
-    one.begin()
-    data = one.outgoing.read()
-    poller = select.poll()
-    poller.register(one.sock, select.POLLRDHUP)
-    deadline, sent = Deadline(10), 0
-    while not poller.poll(20):
-        assert not deadline.passed() and sent < len(data) - 1, "a trickle keeps a connection"
-        sent += one.sock.send(data[sent : sent + 1])
-    hub.check_serves("tls")
-
-
-@pytest.mark.parametrize("shards", [1, 2])
-def test_one_handshake_at_a_time_serves_everybody(make_hub, shards):
-    """Also behind clients whose handshake never ends."""
-    hub = make_hub(
-        {"tls": listener("tls", handshakes_max=1), "tcp": listener()}, limits={"connect_timeout_ms": 1500}, shards=shards
-    )
-    for _ in range(2):
-        stall(hub, "hello")
-    waiting = [BioClient(hub.plain("tls")) for _ in range(40)]
-    for one in waiting:
-        one.sock.settimeout(30)
-        one.begin()
-        one.push()
-    hub.check_serves("tcp")
-    served = 0
-    for number, one in enumerate(waiting):
-        try:
-            one.shake_hands()
-            one.write(mqtt.connect(f"client-{number}"))
-            served += one.read(4) == b"\x20\x02\x00\x00"
-        except (AssertionError, ConnectionResetError, BrokenPipeError, ssl.SSLError):
-            pass  # its time may have run out while the others were ahead
-    hub.check_serves("tls")
-    assert served == len(waiting)
-
-
-def test_client_that_resets_in_the_handshake_gives_its_place_back(make_hub):
-    hub = make_hub({"tls": listener("tls", handshakes_max=1)}, shards=1)
-    for _ in range(30):
-        sock = stall(hub, "hello")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
-        sock.close()
-    for _ in range(5):
-        hub.check_serves("tls")
-
-
-def test_a_thousand_connections_at_once(make_hub, unique):
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard < 4096:
-        pytest.skip("not enough files may be open")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 4096), hard))
-    hub = make_hub({"tls": listener("tls"), "tcp": listener()})
-    hub.check_serves("tls")
-    before = hub.broker.rss_bytes()
-    context = context_of()
-    clients = []
-    for number in range(1000):
-        clients.append(hub.client("tls", f"{unique}-{number}", {"context": context}))
-        clients[-1].subscribe((f"{unique}/all", 1))
-    if not hub.broker.is_sanitized():
-        assert (hub.broker.rss_bytes() - before) / 1000 < 128 << 10
-    hub.client("tcp", f"{unique}-sender").publish(f"{unique}/all", b"x" * 5000, qos=1)
-    for one in clients:
-        one.answer(one.expect_publish(f"{unique}/all", b"x" * 5000))
-    for one in clients:
-        one.disconnect()
-    hub.check_serves("tls")
-
-
-def test_renegotiation_is_refused(hub, openssl_client):
-    """s_client asks for one when its input has a line with R."""
-    host, port = hub.addresses["tls"]
-    command = ["openssl", "s_client", "-tls1_2", "-connect", f"{host}:{port}"]
-    process = subprocess.run(command, input=b"R\n", capture_output=True, timeout=20, check=False)
-    assert b"renegotiation" in (process.stdout + process.stderr).lower()
     hub.check_serves("tls")

@@ -7,10 +7,14 @@
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#define ADDRESS_ATTEMPTS 50u
+#define ADDRESS_WAIT_MS  10
 
 void address_text(const struct sockaddr_storage *address, char ret_text[ADDRESS_TEXT_BYTES])
 {
@@ -62,8 +66,7 @@ static int listener_resolve(const struct listener_options *options, struct addri
     return -EADDRNOTAVAIL;
 }
 
-// Returns a listening socket or -errno.
-static int listener_socket(const struct addrinfo *address, int backlog)
+static int listener_try_socket(const struct addrinfo *address, int backlog)
 {
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
@@ -79,6 +82,25 @@ static int listener_socket(const struct addrinfo *address, int backlog)
     int error = errno;
     (void)close(fd); // nothing was written to it
     return -error;
+}
+
+bool listener_wait_for_address(uint32_t *attempt)
+{
+    if (++*attempt > ADDRESS_ATTEMPTS)
+        return false;
+    (void)poll(NULL, 0, ADDRESS_WAIT_MS); // a signal only makes it shorter
+    return true;
+}
+
+// Returns a listening socket or -errno.
+static int listener_socket(const struct addrinfo *address, int backlog)
+{
+    int fd;
+    uint32_t attempt = 0;
+    do
+        fd = listener_try_socket(address, backlog);
+    while (fd == -EADDRINUSE && listener_wait_for_address(&attempt));
+    return fd;
 }
 
 // An IPv6 socket on all addresses serves IPv4 as well, so where no host is named it is tried first.

@@ -70,7 +70,11 @@ int listener_unix_open(const struct listener_options *options, char *ret_error)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return listener_unix_fail(errno, path, "listen on", "", ret_error);
-    int failed = socket_bind(fd, &address);
+    int failed;
+    uint32_t attempt = 0;
+    do
+        failed = socket_bind(fd, &address);
+    while (failed == -EADDRINUSE && listener_wait_for_address(&attempt));
     if (failed) {
         (void)close(fd); // nothing was written to it
         const char *advice =

@@ -10,4 +10,9 @@
 // (of LISTENER_ERROR_BYTES).
 WARN_UNUSED int listener_unix_open(const struct listener_options *options, char *ret_error);
 
+// After -EADDRINUSE: waits a moment, and returns whether to try again; start with *attempt = 0. A broker that
+// was killed keeps its sockets until the kernel has put away its ring, some milliseconds after the process
+// has gone.
+bool listener_wait_for_address(uint32_t *attempt);
+
 #endif
