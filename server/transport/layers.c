@@ -110,6 +110,8 @@ static void layers_fail(struct layers *layers, const char *why)
 
 static void layers_fail_tls(struct layers *layers)
 {
+    if (layers->status == LAYERS_FAILED)
+        return; // the first fault is the cause
     layers->fault_text = malloc(TLS_FAULT_BYTES);
     if (layers->fault_text != NULL)
         tls_fault_text(tls_fault(layers->tls), layers->fault_text);
