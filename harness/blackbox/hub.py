@@ -151,3 +151,13 @@ def while_released(receiver):
     """Completes the last exchange of QoS 2, in which the broker has the last word but one."""
     release = receiver.expect(mqtt.PUBREL)
     receiver.answer(release)
+
+
+@pytest.fixture
+def hub(shared, timeline):
+    """What the module's fixture `shared` has started, for one test."""
+    shared.timeline = timeline
+    yield shared
+    shared.close()
+    shared.opened.clear()
+    assert shared.broker.alive(), shared.broker.process.stderr()[-4000:]

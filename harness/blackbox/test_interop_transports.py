@@ -10,7 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
-from hub import listener, make_hub, shared_hub  # noqa: F401 - a fixture
+from hub import hub, listener, make_hub, shared_hub  # noqa: F401 - a fixture
 from process import Process
 from transport import certificates
 
@@ -39,15 +39,6 @@ def shared(tmp_path_factory):
         "required": listener("tls", client_certificate="required", cafile=file("ca.pem"), crlfile=file("ca.crl")),
     }
     yield from shared_hub(tmp_path_factory, listeners, arguments=["-d"])
-
-
-@pytest.fixture
-def hub(shared, timeline):
-    shared.timeline = timeline
-    yield shared
-    shared.close()
-    shared.opened.clear()
-    assert shared.broker.alive(), shared.broker.process.stderr()[-4000:]
 
 
 # mosquitto's tools

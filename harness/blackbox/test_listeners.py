@@ -14,7 +14,7 @@ import packet as mqtt
 import pytest
 from broker import settings_with, to_yaml
 from deadline import Deadline, wait_until
-from hub import Hub, exchange_at_all_qos, listener, make_hub, read_to_end, shared_hub  # noqa: F401 - a fixture
+from hub import hub, Hub, exchange_at_all_qos, listener, make_hub, read_to_end, shared_hub  # noqa: F401 - a fixture
 from process import Process
 from tables import cases
 from transport import BINARY, client_context, frame, take_frame, upgrade_request
@@ -234,15 +234,6 @@ def shared(tmp_path_factory):
         "direct": listener(),
     }
     yield from shared_hub(tmp_path_factory, listeners, arguments=["-d"])  # no line of the log is kept back
-
-
-@pytest.fixture
-def hub(shared, timeline):
-    shared.timeline = timeline
-    yield shared
-    shared.close()
-    shared.opened.clear()
-    assert shared.broker.alive(), shared.broker.process.stderr()[-4000:]
 
 
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"

@@ -7,7 +7,7 @@ import os
 
 import packet as mqtt
 import pytest
-from hub import listener, read_to_end, shared_hub  # noqa: F401 - a fixture
+from hub import hub, listener, read_to_end, shared_hub  # noqa: F401 - a fixture
 from tables import cases
 from transport import BINARY, GUID, PING, PONG, frame, upgrade_request
 from frames import Frames, TEXT, UNSUPPORTED
@@ -24,15 +24,6 @@ def shared(tmp_path_factory):
         "origins": listener("ws", origins=["https://example.com", "http://localhost:8080"]),
     }
     yield from shared_hub(tmp_path_factory, listeners, arguments=["-d"])  # no line of the log is kept back
-
-
-@pytest.fixture
-def hub(shared, timeline):
-    shared.timeline = timeline
-    yield shared
-    shared.close()
-    shared.opened.clear()
-    assert shared.broker.alive(), shared.broker.process.stderr()[-4000:]
 
 
 def answer_to(hub, request, where="ws"):

@@ -12,7 +12,7 @@ import struct
 import packet as mqtt
 import pytest
 from deadline import Deadline, wait_until
-from hub import listener, make_hub, read_to_end, shared_hub  # noqa: F401 - a fixture
+from hub import hub, listener, make_hub, read_to_end, shared_hub  # noqa: F401 - a fixture
 from tables import cases
 from transport import BINARY, CLOSE, PING, PONG, frame, upgrade_request
 from frames import (
@@ -40,15 +40,6 @@ def shared(tmp_path_factory):
         "wss": listener("wss"),
     }
     yield from shared_hub(tmp_path_factory, listeners, arguments=["-d"])  # no line of the log is kept back
-
-
-@pytest.fixture
-def hub(shared, timeline):
-    shared.timeline = timeline
-    yield shared
-    shared.close()
-    shared.opened.clear()
-    assert shared.broker.alive(), shared.broker.process.stderr()[-4000:]
 
 
 # Faults: what a client may not send, and the code of the close that answers it.

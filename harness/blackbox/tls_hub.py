@@ -9,7 +9,7 @@ import subprocess
 import packet as mqtt
 import pytest
 from deadline import Deadline
-from hub import listener, shared_hub  # noqa: F401 - a fixture
+from hub import hub, listener, shared_hub  # noqa: F401 - a fixture
 from transport import certificates, client_context
 
 EXIT_USAGE = 2
@@ -60,15 +60,6 @@ def shared(tmp_path_factory):
         ]),
     }  # fmt: skip
     yield from shared_hub(tmp_path_factory, listeners, arguments=["-d"])  # no line of the log is kept back
-
-
-@pytest.fixture
-def hub(shared, timeline):
-    shared.timeline = timeline
-    yield shared
-    shared.close()
-    shared.opened.clear()
-    assert shared.broker.alive(), shared.broker.process.stderr()[-4000:]
 
 
 def refused(hub, where, **options):
