@@ -115,8 +115,7 @@ static void client_publish_will(struct shard *shard, struct link *link)
     link->will->stamp_ns = publication.stamp_ns; // it is ours alone until now
     message_unref(link->will);
     link->will = NULL;
-    (void)publish_route(shard,
-                        &publication); // to whom does not matter [MQTT-3.1.2-8, MQTT-3.1.2-16, MQTT-3.1.2-17]
+    publish_route(shard, &publication); // [MQTT-3.1.2-8, MQTT-3.1.2-16, MQTT-3.1.2-17]
     publication_finish(&publication);
 }
 
@@ -172,8 +171,7 @@ static void client_guess(struct client *client, struct bytes received)
 {
     static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 26\r\n\r\n"
                                  "This port speaks MQTT only";
-    static const uint8_t tls_handshake[] = {0x16, 0x03}; // a record of the handshake, and the major version
-    if (bytes_begin_with(received, (struct bytes){tls_handshake, sizeof tls_handshake})) {
+    if (layers_greeting_is_tls(received)) {
         client->why = "it speaks TLS; this listener has no ssl";
         return;
     }
@@ -359,9 +357,12 @@ static void client_shake_hands(struct shard *shard, struct client *client)
     if (shaking == client->counted_handshake)
         return;
     client->counted_handshake = shaking;
-    shard->handshakes += shaking ? 1 : UINT32_MAX; // one less
-    if (!shaking)
-        shard_accept(shard); // it may have stopped for want of room for handshakes
+    if (shaking) {
+        shard->handshakes++;
+        return;
+    }
+    shard->handshakes--;
+    shard_accept(shard); // it may have stopped for want of room for handshakes
 }
 
 static void client_take_through_layers(struct shard *shard, struct client *client, struct iovec received)

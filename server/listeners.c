@@ -25,10 +25,10 @@ static bool find_number(const char *text, uint32_t *ret_number)
 
 static bool find_owner(const char *text, uid_t *ret_owner)
 {
-    const struct passwd *account = getpwnam(text);
     *ret_owner = (uid_t)-1;
     if (text[0] == '\0' || find_number(text, ret_owner))
         return true;
+    const struct passwd *account = getpwnam(text);
     if (account != NULL)
         *ret_owner = account->pw_uid;
     return account != NULL;
@@ -36,10 +36,10 @@ static bool find_owner(const char *text, uid_t *ret_owner)
 
 static bool find_group(const char *text, gid_t *ret_group)
 {
-    const struct group *group = getgrnam(text);
     *ret_group = (gid_t)-1;
     if (text[0] == '\0' || find_number(text, ret_group))
         return true;
+    const struct group *group = getgrnam(text);
     if (group != NULL)
         *ret_group = group->gr_gid;
     return group != NULL;

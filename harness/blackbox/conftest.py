@@ -184,3 +184,15 @@ def shared_mosquitto(tmp_path_factory):
     one = brokers.Broker(tmp_path_factory.mktemp("mosquitto"), kind="mosquitto").start()
     yield one
     one.stop()
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Writes a client configuration: its path."""
+
+    def write(text):
+        path = tmp_path / "client.yaml"
+        path.write_text(text)
+        return path
+
+    return write

@@ -633,18 +633,6 @@ def test_wrong_arguments(spawn, case):
 # The configuration file of the client
 
 
-@pytest.fixture
-def config(tmp_path):
-    """Writes a client configuration: its path."""
-
-    def write(text):
-        path = tmp_path / "client.yaml"
-        path.write_text(text)
-        return path
-
-    return write
-
-
 @pytest.mark.parametrize("section", ["broker", "connection"])
 def test_fault_configured_uri_is_used(spawn, client, broker, config, unique, section):
     """The original ignored it."""

@@ -72,16 +72,6 @@ def secure(certificates):
     one.close()
 
 
-@pytest.fixture
-def config(tmp_path):
-    def write(text):
-        path = tmp_path / "client.yaml"
-        path.write_text(text)
-        return path
-
-    return write
-
-
 # Messages, whatever carries them
 
 

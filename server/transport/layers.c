@@ -238,12 +238,17 @@ static void frames_take(struct layers *layers, struct iovec piece)
     layers->frames = (struct websocket_input){at, at + piece.iov_len};
 }
 
+bool layers_greeting_is_tls(struct bytes greeting)
+{
+    static const uint8_t handshake[] = {0x16, 0x03}; // the type of the record, and the major version
+    return bytes_begin_with(greeting, (struct bytes){handshake, sizeof handshake});
+}
+
 // Who speaks another protocol has mistaken the port: the log is to say so.
 static const char *why_refused(const struct beginning *beginning)
 {
-    static const uint8_t tls_handshake[] = {0x16, 0x03}; // a record of the handshake, and the major version
     struct bytes bytes = {beginning->bytes, beginning->length};
-    if (bytes_begin_with(bytes, (struct bytes){tls_handshake, sizeof tls_handshake}))
+    if (layers_greeting_is_tls(bytes))
         return "it speaks TLS; this listener has no ssl";
     if (bytes.data[0] == PACKET_CONNECT << 4)
         return "it speaks MQTT without WebSocket; this listener is of type ws";

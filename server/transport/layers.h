@@ -17,9 +17,10 @@
 #include <sys/uio.h>
 
 #include "proto/proto.h"
+#include "server/ring/ring.h"
 #include "server/transport/listener.h"
 
-#define LAYERS_SPANS_MAX 64u    // of a send
+#define LAYERS_SPANS_MAX RING_SPANS_MAX
 #define LAYERS_SPANS_OWN 2u     // of a send: answers, and the header of a frame
 #define LAYERS_SCRATCH   16384u // room for what one pull opens: the payload of a TLS record
 
@@ -68,6 +69,9 @@ uint32_t layers_sent(struct layers *layers, uint32_t length);
 
 // MQTT is over: what each layer has to say at its end waits to be sent. Nothing more may be wrapped.
 void layers_end(struct layers *layers, uint16_t close_code);
+
+// Whether a stream of bytes begins as TLS does.
+bool layers_greeting_is_tls(struct bytes greeting);
 
 // Whether a TLS handshake is under way; who the peer says it is, by its certificate ("" if it does not); what
 // a PROXY header says of where it is ("" if there was none).
