@@ -136,16 +136,8 @@ void attach_connect(struct shard *shard, struct client *client, const struct fra
 // More bytes came before the receive ended.
 void attach_move_more(struct shard *shard, struct client *client, struct bytes received)
 {
-    struct segment *longer = segment_create(client->moving->used + received.length);
-    if (longer == NULL) {
+    if (!segment_lengthen(&client->moving, received))
         client_abandon(shard, client);
-        return;
-    }
-    memcpy(longer->data, client->moving->data, client->moving->used);
-    memcpy(longer->data + client->moving->used, received.data, received.length);
-    longer->used = client->moving->used + received.length;
-    segment_unref(client->moving);
-    client->moving = longer;
 }
 
 // The receive came back: the descriptor goes where the client id lives, with nothing in the kernel's hands.

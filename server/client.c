@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "server/attach.h"
+#include "server/handshake.h"
 #include "server/publish.h"
 #include "server/subscribe.h"
 
@@ -93,10 +94,7 @@ void client_free(struct shard *shard, struct client *client)
     list_remove(&client->place);
     list_remove(&client->sending);
     list_remove(&client->paused);
-    if (client->counted_handshake) {
-        shard->handshakes--;
-        shard_accept(shard);
-    }
+    handshake_drop(client);
     subscribe_drop_replays(client);
     link_finish(&client->link);
     if (client->moving != NULL)
@@ -249,6 +247,7 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
     client->told_dropped = 1;
     list_init(&client->sending);
     list_init(&client->paused);
+    list_init(&client->shaking);
     list_init(&client->replay_requests);
     list_append(&shard->serving, &client->place);
     client->id = slot_take(shard, client);
@@ -292,7 +291,7 @@ void client_accepted(struct shard *shard, struct listener *listener, int fd)
 
 static bool client_listens(const struct client *client)
 {
-    return !client->deaf && list_empty(&client->paused);
+    return !client->deaf && list_empty(&client->paused) && list_empty(&client->shaking);
 }
 
 // The peer has gone, and hears no goodbye.
@@ -351,21 +350,7 @@ static void client_take(struct shard *shard, struct client *client, struct bytes
         attach_move_more(shard, client, received);
 }
 
-static void client_shake_hands(struct shard *shard, struct client *client)
-{
-    bool shaking = client->state == CLIENT_SERVING && layers_shaking_hands(client->connection.layers);
-    if (shaking == client->counted_handshake)
-        return;
-    client->counted_handshake = shaking;
-    if (shaking) {
-        shard->handshakes++;
-        return;
-    }
-    shard->handshakes--;
-    shard_accept(shard); // it may have stopped for want of room for handshakes
-}
-
-static void client_take_through_layers(struct shard *shard, struct client *client, struct iovec received)
+void client_take_received(struct shard *shard, struct client *client, struct iovec received)
 {
     struct layers *layers = client->connection.layers;
     struct bytes piece;
@@ -375,7 +360,6 @@ static void client_take_through_layers(struct shard *shard, struct client *clien
             client->link.authenticated = true; // its certificate vouches for it
         client_take(shard, client, piece);
     }
-    client_shake_hands(shard, client);
     client_look_at_layers(shard, client);
 }
 
@@ -387,8 +371,8 @@ void client_received(struct shard *shard, const struct ring_event *event)
         counter_add(&shard->counters.bytes_received, length);
         if (client->connection.layers == NULL)
             client_take(shard, client, (struct bytes){event->data, length});
-        else
-            client_take_through_layers(shard, client, (struct iovec){event->data, length});
+        else if (handshake_take(shard, client, (struct bytes){event->data, length}))
+            client_take_received(shard, client, (struct iovec){event->data, length});
         client_hold_back(shard, client);
     }
     if (event->final)
@@ -475,6 +459,7 @@ void client_close(struct shard *shard, struct client *client, uint8_t reason)
     list_remove(&client->place);
     list_append(&shard->closing, &client->place);
     list_remove(&client->paused);
+    handshake_drop(client);
     client_leave_session(shard, &client->link);
     client_publish_will(shard, &client->link);
     // Who has left reads no more, but for the goodbye of its layers; anybody else gets what was on its way, a

@@ -32,12 +32,13 @@ struct client {
     struct list replay_requests; // subscriptions whose retained messages are still to be looked up
     uint32_t replay_request_count;
     bool deaf; // has more to send than its outbox may hold, and is not read from until that has gone
-    struct segment *moving; // what the next shard is to read: CONNECT and what came behind it
-    uint8_t state;          // enum client_state
-    bool ended_layers;      // what its layers have to say at the end is on its way
-    bool counted_handshake; // in shard->handshakes
-    uint16_t close_code;    // of WebSocket
-    const char *why;        // a phrase for the log that says more than the reason code; or NULL
+    struct list shaking;          // in shard->shaking
+    struct segment *shaking_with; // what was received and waits for a step of the handshake
+    struct segment *moving;       // what the next shard is to read: CONNECT and what came behind it
+    uint8_t state;                // enum client_state
+    bool ended_layers;            // what its layers have to say at the end is on its way
+    uint16_t close_code;          // of WebSocket
+    const char *why;              // a phrase for the log that says more than the reason code; or NULL
 };
 
 // A new connection, whose slot among the connections is counted already. `received` is what came on another
@@ -58,6 +59,9 @@ struct client *client_find(struct shard *shard, uint64_t id);
 void client_accepted(struct shard *shard, struct listener *listener, int fd);
 void client_received(struct shard *shard, const struct ring_event *event);
 void client_timer_expired(struct shard *shard, struct timer *timer);
+
+// What was received, through its layers. The bytes may be changed.
+void client_take_received(struct shard *shard, struct client *client, struct iovec received);
 
 // Ends the protocol side now (the will goes out, the session is left or ends) and the connection after its
 // outbox was sent.

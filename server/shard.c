@@ -8,6 +8,7 @@
 #include "server/attach.h"
 #include "server/client.h"
 #include "server/flush.h"
+#include "server/handshake.h"
 #include "server/mail.h"
 #include "server/publish.h"
 #include "server/subscribe.h"
@@ -41,10 +42,10 @@ static bool descriptors_left(const struct shard *shard)
            shard->broker->descriptors_max;
 }
 
-// A handshake is work: of those that come at once some wait in the kernel's backlog.
-static bool handshakes_left(const struct shard *shard, const struct listener *listener)
+// While handshakes wait here, other shards, or the kernel's backlog, take those that come.
+static bool handshakes_welcome(const struct shard *shard, const struct listener *listener)
 {
-    return !listener->is_tls || shard->handshakes < listener->handshakes_max;
+    return !listener->is_tls || !handshake_waiting(shard);
 }
 
 void shard_accept(struct shard *shard)
@@ -53,7 +54,7 @@ void shard_accept(struct shard *shard)
         return;
     for (uint32_t i = 0; i < shard->broker->listener_count; i++) {
         struct acceptor *acceptor = &shard->acceptors[i];
-        if (acceptor->operation.kind == RING_IDLE && handshakes_left(shard, acceptor->listener))
+        if (acceptor->operation.kind == RING_IDLE && handshakes_welcome(shard, acceptor->listener))
             ring_accept(shard->ring, &acceptor->operation, acceptor->listener->fd);
     }
 }
@@ -83,7 +84,7 @@ static void shard_accepted(struct shard *shard, const struct ring_event *event)
         shard_pause_accepting(shard, strerror(-event->result));
     if (!descriptors_left(shard))
         shard_pause_accepting(shard, "descriptors run short");
-    else if (!handshakes_left(shard, acceptor->listener))
+    else if (!handshakes_welcome(shard, acceptor->listener))
         ring_cancel(shard->ring, &acceptor->operation);
     else if (event->final)
         shard_accept(shard);
@@ -119,6 +120,7 @@ static void shard_handle_events(struct shard *shard)
         shard_handle_event(shard, &event);
     }
     mail_receive(shard);
+    handshake_go_on(shard);
 }
 
 static void shard_publish_sys(struct shard *shard)
@@ -163,7 +165,7 @@ static uint64_t shard_sleep_ns(struct shard *shard, uint64_t stalled_ns)
         deadline_ns = earlier(deadline_ns, shard->finish_deadline_ns);
     if (shard->congested)
         deadline_ns = earlier(deadline_ns, now_ns + CONGESTED_WAIT_MS * NS_PER_MS);
-    if (!mailbox_sleep(&shard->mailbox) || deadline_ns <= now_ns)
+    if (!mailbox_sleep(&shard->mailbox) || deadline_ns <= now_ns || handshake_waiting(shard))
         return 0;
     return deadline_ns == TIMER_NEVER ? RING_WAIT_FOREVER : deadline_ns - now_ns;
 }
@@ -317,8 +319,8 @@ static void *shard_run(void *argument)
 int shard_init(struct shard *shard, struct broker *broker, uint32_t number)
 {
     *shard = (struct shard){.broker = broker, .number = number};
-    struct list *lists[] = {&shard->serving, &shard->closing, &shard->dead,
-                            &shard->sending, &shard->paused,  &shard->turn.dirty};
+    struct list *lists[] = {&shard->serving, &shard->closing, &shard->dead,      &shard->sending,
+                            &shard->paused,  &shard->shaking, &shard->turn.dirty};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         list_init(lists[i]);
     random_seed(&shard->random, broker->hash_seed + number);

@@ -106,8 +106,9 @@ struct shard {
     struct list dead;    // clients whose operations have all come back, to be freed at the end of the turn
     struct list sending; // clients whose send is with the kernel, the longest first
     struct list paused;  // clients that are not read from until other shards have caught up
-    uint32_t handshakes; // of TLS that are under way
-    uint8_t *scratch;    // where layers open what they received
+    struct list shaking; // clients whose TLS handshake waits for a turn to come
+    uint32_t handshake_steps; // of this turn
+    uint8_t *scratch;         // where layers open what they received
     struct tls_pool tls_pool;
 
     struct postbag postbags[ROUTER_SHARDS_MAX];

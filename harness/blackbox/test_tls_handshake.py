@@ -3,6 +3,7 @@
 
 import resource
 import select
+import signal
 import socket
 import ssl
 import subprocess
@@ -77,6 +78,37 @@ def test_trickling_handshake_is_closed_by_connect_timeout(make_hub):
     while not poller.poll(20):
         assert not deadline.passed() and sent < len(data) - 1, "a trickle keeps a connection"
         sent += one.sock.send(data[sent : sent + 1])
+    hub.check_serves("tls")
+
+
+def answered(clients):
+    """How many of the clients have something to read."""
+    poller = select.poll()
+    for one in clients:
+        poller.register(one.sock, select.POLLIN)
+    return len(poller.poll(0))
+
+
+def test_storm_of_handshakes_does_not_delay_others(make_hub, unique):
+    """One that asks after 200 handshakes have begun is answered before most of them."""
+    hub = make_hub({"tls": listener("tls", handshakes_max=1), "tcp": listener()}, shards=1)
+    other = hub.client("tcp", unique)
+    storm = [BioClient(hub.plain("tls")) for _ in range(200)]
+    other.ping()
+    hub.broker.process.signal(signal.SIGSTOP)
+    for one in storm:
+        one.sock.settimeout(30)
+        one.begin()
+        one.push()
+    other.send(mqtt.pingreq())
+    hub.broker.process.signal(signal.SIGCONT)
+    other.expect(mqtt.PINGRESP)
+    hub.broker.process.signal(signal.SIGSTOP)
+    early = answered(storm)
+    hub.broker.process.signal(signal.SIGCONT)
+    assert early < 100
+    for one in storm:
+        one.shake_hands()
     hub.check_serves("tls")
 
 

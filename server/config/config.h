@@ -92,7 +92,7 @@ struct config_tls {
     struct config_text ciphers;      // of TLS 1.2, as OpenSSL writes them; none = its defaults
     struct config_text ciphersuites; // of TLS 1.3, likewise
     struct config_text groups;
-    uint32_t handshakes_max; // under way at one time, on each shard
+    uint32_t handshakes_max; // steps in one turn of a shard
 };
 
 struct config_listener {

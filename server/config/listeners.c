@@ -11,7 +11,7 @@
 #define COUNT(array)           (sizeof(array) / sizeof((array)[0]))
 #define CONNECTIONS_HIGH       10000000
 #define HANDSHAKES_HIGH        1000000
-#define HANDSHAKES             100           // where the file names none
+#define HANDSHAKES             8             // where the file names none
 #define IDENTITY_HIGH          4294967294ull // what follows stands for "unchanged"
 #define FILE_NAME              "the name of a file"
 #define EXPECTED_MESSAGE_BYTES 96u

@@ -55,3 +55,20 @@ void segment_release(struct segment *segment)
     pool->idle = segment;
     pool->idle_count++;
 }
+
+bool segment_lengthen(struct segment **segment, struct bytes more)
+{
+    struct segment *shorter = *segment;
+    uint32_t used = shorter == NULL ? 0 : shorter->used;
+    struct segment *longer = segment_create(used + (uint32_t)more.length);
+    if (longer == NULL)
+        return false;
+    if (shorter != NULL) {
+        memcpy(longer->data, shorter->data, used);
+        segment_unref(shorter);
+    }
+    memcpy(longer->data + used, more.data, more.length);
+    longer->used = used + (uint32_t)more.length;
+    *segment = longer;
+    return true;
+}

@@ -48,6 +48,10 @@ WARN_UNUSED struct segment *segment_take(struct segment_pool *pool);
 // The same with room for `capacity` bytes, outside any pool.
 WARN_UNUSED struct segment *segment_create(uint32_t capacity);
 
+// Puts bytes behind those of a segment outside any pool that nobody else refers to, or that is NULL: it is
+// another one afterwards. Returns false, nothing being changed, if there is no memory.
+WARN_UNUSED bool segment_lengthen(struct segment **segment, struct bytes more);
+
 static inline struct segment *segment_ref(struct segment *segment)
 {
     segment->references++;

@@ -37,7 +37,7 @@ struct listener {
     pthread_mutex_t tls_lock; // of the pointer: a context is replaced while others take it
     struct tls_context *tls;  // counted; NULL: not over TLS
     bool is_tls;
-    uint32_t handshakes_max; // of TLS under way, on each shard
+    uint32_t handshakes_max; // steps of TLS handshakes in one turn of a shard
     uint64_t connections_max;
     _Atomic uint64_t connections; // open ones that came from here, on all shards
 };

@@ -95,7 +95,7 @@ static void test_tls_without_further_keys(void)
     CU_ASSERT_EQUAL(tls->client_certificate, CONFIG_CLIENT_CERTIFICATE_NONE);
     CU_ASSERT_EQUAL(tls->user_name_from, CONFIG_USER_NAME_CONNECT);
     CU_ASSERT_EQUAL(tls->version_min, CONFIG_TLS_1_2);
-    CU_ASSERT_EQUAL(tls->handshakes_max, 100);
+    CU_ASSERT_EQUAL(tls->handshakes_max, 8);
     const struct config_text none[] = {tls->psk_file, tls->cafile,  tls->capath,       tls->cadata,
                                        tls->crlfile,  tls->ciphers, tls->ciphersuites, tls->groups};
     for (size_t i = 0; i < COUNT(none); i++)
