@@ -28,6 +28,7 @@ enum option_id {
     OPTION_HOST = 256,
     OPTION_PORT,
     OPTION_TLS,
+    OPTION_RESUME,
     OPTION_CAFILE,
     OPTION_WS,
     OPTION_WS_PATH,
@@ -57,6 +58,7 @@ static const struct option long_options[] = {
     {"host", required_argument, NULL, OPTION_HOST},
     {"port", required_argument, NULL, OPTION_PORT},
     {"tls", no_argument, NULL, OPTION_TLS},
+    {"resume", no_argument, NULL, OPTION_RESUME},
     {"cafile", required_argument, NULL, OPTION_CAFILE},
     {"ws", no_argument, NULL, OPTION_WS},
     {"ws-path", required_argument, NULL, OPTION_WS_PATH},
@@ -91,6 +93,7 @@ static const char usage[] =
     "  --port PORT          (1883)\n"
     "  --tls                over TLS; the broker's certificate is not checked without\n"
     "  --cafile FILE        certificates that it must come from\n"
+    "  --resume             sessions of TLS go on from those of before, where the broker lets them\n"
     "  --ws                 over WebSocket; with --tls within TLS\n"
     "  --ws-path PATH       (/mqtt)\n"
     "  --pid PID            of the broker, for its CPU time and memory\n"
@@ -247,6 +250,9 @@ static int parse_option(int id, const char *text, struct options *options)
     case OPTION_TLS:
         options->tls = true;
         return 0;
+    case OPTION_RESUME:
+        options->resume = true;
+        return 0;
     case OPTION_CAFILE:
         options->cafile = text;
         return 0;
@@ -357,6 +363,8 @@ static int options_check_transport(const struct options *options)
 {
     if (options->cafile != NULL && !options->tls)
         return refuse_all("--cafile goes with --tls");
+    if (options->resume && !options->tls)
+        return refuse_all("--resume goes with --tls");
     if (options->ws_path != NULL && !options->ws)
         return refuse_all("--ws-path goes with --ws");
     if (options->ring && (options->tls || options->ws))

@@ -28,6 +28,7 @@ struct options {
     const char *host;
     const char *port;
     bool tls;
+    bool resume;        // sessions of TLS
     const char *cafile; // NULL: whatever certificate the broker has
     bool ws;            // over WebSocket, within TLS if that is on too
     const char *ws_path;

@@ -19,7 +19,8 @@ struct tls_context {
     char host[256]; // no name is longer
     bool host_is_address;
     struct bytes sealed;
-    char cipher[80];
+    char cipher[96];
+    SSL_SESSION *session; // the latest that the broker gave out, if the next connection is to resume it
     uint8_t record[RECORD_BYTES]; // where a head is put in front of a body
 };
 
@@ -78,6 +79,21 @@ static int context_fail(const char *what)
     return -EINVAL;
 }
 
+static int keep_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls_context *context = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    SSL_SESSION_free(context->session);
+    context->session = session;
+    return 1; // it is ours
+}
+
+static void context_keep_sessions(struct tls_context *context)
+{
+    SSL_CTX_set_app_data(context->settings, context);
+    SSL_CTX_set_session_cache_mode(context->settings, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(context->settings, keep_session);
+}
+
 // Returns 0, or a negative errno after one line on stderr.
 static int context_prepare(struct tls_context *context, const char *cafile)
 {
@@ -97,7 +113,7 @@ static int context_prepare(struct tls_context *context, const char *cafile)
     return 0;
 }
 
-struct tls_context *tls_context_create(const char *host, const char *cafile)
+struct tls_context *tls_context_create(const char *host, const char *cafile, bool resume)
 {
     struct tls_context *context = calloc(1, sizeof(*context));
     if (context == NULL) {
@@ -109,8 +125,11 @@ struct tls_context *tls_context_create(const char *host, const char *cafile)
     context->host_is_address = address != NULL;
     ASN1_OCTET_STRING_free(address);
     ERR_clear_error(); // a name is no address, and no error
-    if (context_prepare(context, cafile) == 0)
+    if (context_prepare(context, cafile) == 0) {
+        if (resume)
+            context_keep_sessions(context);
         return context;
+    }
     tls_context_destroy(context);
     return NULL;
 }
@@ -119,6 +138,7 @@ void tls_context_destroy(struct tls_context *context)
 {
     if (context == NULL)
         return;
+    SSL_SESSION_free(context->session);
     SSL_CTX_free(context->settings);
     BIO_meth_free(context->method);
     bytes_finish(&context->sealed);
@@ -154,6 +174,8 @@ static bool tls_begin(struct tls *tls)
     BIO_set_init(bio, 1);
     SSL_set_bio(tls->ssl, bio, bio); // takes it
     SSL_set_connect_state(tls->ssl);
+    if (tls->context->session != NULL && !SSL_set_session(tls->ssl, tls->context->session))
+        return false;
     return tls_name_host(tls) && SSL_get_error(tls->ssl, SSL_do_handshake(tls->ssl)) == SSL_ERROR_WANT_READ;
 }
 
@@ -192,8 +214,8 @@ const char *tls_why(const struct tls *tls)
 static void tls_note_cipher(struct tls *tls)
 {
     tls->noted = true;
-    snprintf(tls->context->cipher, sizeof(tls->context->cipher), "%s %s", SSL_get_version(tls->ssl),
-             SSL_get_cipher_name(tls->ssl));
+    snprintf(tls->context->cipher, sizeof(tls->context->cipher), "%s %s%s", SSL_get_version(tls->ssl),
+             SSL_get_cipher_name(tls->ssl), SSL_session_reused(tls->ssl) ? ", resumed" : "");
 }
 
 static int tls_fail(struct tls *tls)

@@ -28,11 +28,12 @@ struct tls_room {
 };
 
 // `host` is the broker's name or address; its certificate is checked if there is a `cafile` to check it
-// against. Returns NULL after one line on stderr.
-struct tls_context *tls_context_create(const char *host, const char *cafile);
+// against. `resume`: connections take up the session of one before them. Returns NULL after one line on
+// stderr.
+struct tls_context *tls_context_create(const char *host, const char *cafile, bool resume);
 void tls_context_destroy(struct tls_context *context);
 
-// Version and cipher of the last connection that stood; "" before.
+// Version and cipher of the last connection that stood, and whether it was resumed; "" before.
 const char *tls_context_cipher(const struct tls_context *context);
 
 // What is for the broker. The caller sends and clears it after each of the calls below.

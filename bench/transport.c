@@ -37,7 +37,7 @@ int transport_init(struct transport *transport, const struct options *options)
         fprintf(stderr, "hbmqtt_load: no memory\n");
         return -ENOMEM;
     }
-    transport->tls = tls_context_create(options->host, options->cafile);
+    transport->tls = tls_context_create(options->host, options->cafile, options->resume);
     return transport->tls != NULL ? 0 : -EINVAL;
 }
 
