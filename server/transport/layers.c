@@ -43,6 +43,7 @@ struct layers {
     bool goodbye;    // a close frame was put
     const char *why;
     char *fault_text;              // of TLS, where `why` is one
+    char *proxy_user_name;         // NULL: none
     struct iovec received;         // and not pulled yet
     struct websocket_input frames; // a piece of frames that is being worked off
     struct beginning *beginning;
@@ -97,6 +98,7 @@ void layers_destroy(struct layers *layers)
         return;
     tls_destroy(layers->tls);
     free(layers->fault_text);
+    free(layers->proxy_user_name);
     free(layers->beginning);
     free(layers->answers);
     free(layers);
@@ -298,6 +300,16 @@ static void layers_note_peer(struct layers *layers, const struct proxy_header *h
         (void)snprintf(layers->peer, sizeof layers->peer, "unix");
 }
 
+static void layers_note_user_name(struct layers *layers, const struct proxy_tls *tls)
+{
+    if (!layers->listener->layers.proxy_common_name || !tls->verified || !tls->certificate_earlier ||
+        tls->common_name.length == 0)
+        return;
+    layers->proxy_user_name = strndup((const char *)tls->common_name.data, tls->common_name.length);
+    if (layers->proxy_user_name == NULL)
+        layers_fail(layers, WHY_OUT_OF_MEMORY);
+}
+
 // Takes the PROXY header off the front of what was received.
 static void layers_read_proxy(struct layers *layers)
 {
@@ -313,6 +325,7 @@ static void layers_read_proxy(struct layers *layers)
         return;
     case PROXY_READY:
         layers_note_peer(layers, &header);
+        layers_note_user_name(layers, &header.tls);
         beginning_end(layers, &layers->received, header.size);
         layers->stage = layers->listener->layers.websocket ? STAGE_UPGRADE : STAGE_OPEN;
         return;
@@ -553,6 +566,8 @@ bool layers_shaking_hands(const struct layers *layers)
 const char *layers_user_name(const struct layers *layers)
 {
     const char *name = layers->tls == NULL ? NULL : tls_user_name(layers->tls);
+    if (name == NULL)
+        name = layers->proxy_user_name;
     return name == NULL ? "" : name;
 }
 

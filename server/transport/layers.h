@@ -73,8 +73,9 @@ void layers_end(struct layers *layers, uint16_t close_code);
 // Whether a stream of bytes begins as TLS does.
 bool layers_greeting_is_tls(struct bytes greeting);
 
-// Whether a TLS handshake is under way; who the peer says it is, by its certificate ("" if it does not); what
-// a PROXY header says of where it is ("" if there was none).
+// Whether a TLS handshake is under way; who the peer is by its certificate, also by one that a proxy has seen
+// ("" if it showed none, or the listener does not want to know); what a PROXY header says of where it is (""
+// if there was none).
 bool layers_shaking_hands(const struct layers *layers);
 const char *layers_user_name(const struct layers *layers);
 const char *layers_peer(const struct layers *layers);

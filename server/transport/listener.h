@@ -21,6 +21,7 @@ struct tls_context;
 // What connections speak below MQTT.
 struct listener_layers {
     bool proxy_protocol;
+    bool proxy_common_name; // of a certificate that the proxy found good: the user name
     bool websocket;
     struct bytes paths[LISTENER_PATHS_MAX]; // of WebSocket that are served; none: every path
     uint32_t path_count;

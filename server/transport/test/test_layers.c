@@ -283,6 +283,31 @@ static void a_proxy_header_names_the_peer_wherever_it_is_cut(void)
     }
 }
 
+// A client over TLS with a certificate for `ann`; `verify` is what the proxy thinks of it, 0 being good.
+static void receive_proxy_header_of_ann(bool wanted, uint8_t verify)
+{
+    uint8_t header[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x1a\xc0\0\2\1\xc6\x33\x64\7\x9c\x40\7\x5b"
+                       "\x20\0\x0b\7\0\0\0\0\x22\0\3ann";
+    header[35] = verify;
+    open_layers((struct listener_layers){.proxy_protocol = true, .proxy_common_name = wanted});
+    receive(header, sizeof header - 1);
+    CU_ASSERT_EQUAL(layers_status(layers), LAYERS_GOING);
+    CU_ASSERT_STRING_EQUAL(layers_peer(layers), "192.0.2.1:40000");
+}
+
+static void a_certificate_that_the_proxy_found_good_is_a_user_name(void)
+{
+    receive_proxy_header_of_ann(true, 0);
+    CU_ASSERT_STRING_EQUAL(layers_user_name(layers), "ann");
+    close_layers();
+    receive_proxy_header_of_ann(true, 1);
+    CU_ASSERT_STRING_EQUAL(layers_user_name(layers), "");
+    close_layers();
+    receive_proxy_header_of_ann(false, 0);
+    CU_ASSERT_STRING_EQUAL(layers_user_name(layers), "");
+    close_layers();
+}
+
 static void no_proxy_header_where_there_must_be_one_fails(void)
 {
     open_layers((struct listener_layers){.proxy_protocol = true});
@@ -323,6 +348,8 @@ int main(void)
         {"rules let through what they name", rules_let_through_what_they_name},
         {"a PROXY header names the peer wherever it is cut",
          a_proxy_header_names_the_peer_wherever_it_is_cut},
+        {"a certificate that the proxy found good is a user name",
+         a_certificate_that_the_proxy_found_good_is_a_user_name},
         {"no PROXY header where there must be one fails", no_proxy_header_where_there_must_be_one_fails},
         {"WebSocket behind a PROXY header", websocket_behind_a_proxy_header},
     };
