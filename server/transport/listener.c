@@ -126,7 +126,7 @@ static int listener_open_tcp(struct listener *listener, const struct listener_op
     freeaddrinfo(addresses);
     if (fd < 0)
         return listener_fail(-fd, options, "listen on", ret_error);
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t length = sizeof bound;
     if (getsockname(fd, (struct sockaddr *)&bound, &length) < 0) {
         int error = errno;

@@ -97,7 +97,7 @@ int tls_certificate_read(struct tls_certificate *certificate, const struct tls_c
     if (both.keyfile == NULL)
         both.keyfile = both.certfile;
     *certificate = (struct tls_certificate){0};
-    BIO *bio;
+    BIO *bio = NULL;
     int failed = pem_open("certfile", both.certfile, &bio, ret_line);
     if (failed)
         return failed;
