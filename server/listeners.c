@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PLACE_BYTES 512u // of "FILE:LINE: listener 'NAME'"
+
 _Static_assert(LISTENER_PATHS_MAX == CONFIG_PATHS_MAX && LISTENER_ORIGINS_MAX == CONFIG_ORIGINS_MAX,
                "a listener has room for all that the configuration may hold");
 
@@ -26,7 +28,7 @@ static bool find_number(const char *text, uint32_t *ret_number)
 static bool find_owner(const char *text, uid_t *ret_owner)
 {
     *ret_owner = (uid_t)-1;
-    if (text[0] == '\0' || find_number(text, ret_owner))
+    if (text == NULL || find_number(text, ret_owner))
         return true;
     const struct passwd *account = getpwnam(text);
     if (account != NULL)
@@ -37,7 +39,7 @@ static bool find_owner(const char *text, uid_t *ret_owner)
 static bool find_group(const char *text, gid_t *ret_group)
 {
     *ret_group = (gid_t)-1;
-    if (text[0] == '\0' || find_number(text, ret_group))
+    if (text == NULL || find_number(text, ret_group))
         return true;
     const struct group *group = getgrnam(text);
     if (group != NULL)
@@ -45,22 +47,9 @@ static bool find_group(const char *text, gid_t *ret_group)
     return group != NULL;
 }
 
-static const char *text_or_null(const struct config *config, struct config_text text)
+static struct tls_certificate_files certificate_files(const struct config_certificate *from)
 {
-    const char *found = config_text(config, text);
-    return found[0] == '\0' ? NULL : found;
-}
-
-static struct bytes text_bytes(const struct config *config, struct config_text text)
-{
-    return bytes_of(config_text(config, text));
-}
-
-static struct tls_certificate_files certificate_files(const struct config *config,
-                                                      const struct config_certificate *from)
-{
-    return (struct tls_certificate_files){text_or_null(config, from->certfile),
-                                          text_or_null(config, from->keyfile)};
+    return (struct tls_certificate_files){from->certfile.path, from->keyfile.path};
 }
 
 static enum tls_identity identity_of(enum config_user_name from)
@@ -90,76 +79,92 @@ static enum tls_client_certificates client_certificates_of(enum config_client_ce
 }
 
 // Returns 0 or -errno with one line in ret_line (of TLS_LINE_BYTES), which is a warning with the result 0.
-static int make_tls(const struct config *config, const struct config_listener *from,
-                    struct tls_context **ret_tls, char *ret_line)
+static int make_tls(const struct config_listener *from, struct tls_context **ret_tls, char *ret_line)
 {
     const struct config_tls *tls = &from->tls;
     struct tls_certificate_files more[CONFIG_CERTIFICATES_MAX];
     for (uint32_t i = 0; i < tls->certificate_count; i++)
-        more[i] = certificate_files(config, &tls->certificates[i]);
+        more[i] = certificate_files(&tls->certificates[i]);
     struct tls_options options = {
-        .certificate = certificate_files(config, &tls->certificate),
+        .certificate = certificate_files(&tls->certificate),
         .more = more,
         .more_count = tls->certificate_count,
-        .cafile = text_or_null(config, tls->cafile),
-        .capath = text_or_null(config, tls->capath),
-        .cadata = text_or_null(config, tls->cadata),
-        .crlfile = text_or_null(config, tls->crlfile),
+        .cafile = tls->cafile.path,
+        .capath = tls->capath.path,
+        .cadata = tls->cadata,
+        .crlfile = tls->crlfile.path,
         .client_certificates = client_certificates_of(tls->client_certificate),
         .identity = identity_of(tls->user_name_from),
         .version_min = tls->version_min == CONFIG_TLS_1_3 ? TLS_VERSION_1_3 : TLS_VERSION_1_2,
-        .ciphers = text_or_null(config, tls->ciphers),
-        .ciphersuites = text_or_null(config, tls->ciphersuites),
-        .groups = text_or_null(config, tls->groups),
-        .psk_file = text_or_null(config, tls->psk_file),
+        .ciphers = tls->ciphers,
+        .ciphersuites = tls->ciphersuites,
+        .groups = tls->groups,
+        .psk_file = tls->psk_file.path,
         .websocket = from->type == CONFIG_WS,
     };
     return tls_context_create(&options, ret_tls, ret_line);
 }
 
-// Gives the listener its certificates. Returns 0, or -errno after one line.
-static int take_tls(const struct config *config, const struct config_listener *from,
-                    struct listener *listener)
+// "FILE:LINE: listener 'NAME'", for what goes before a message.
+static void tell_place(const struct config *config, const struct config_listener *listener,
+                       char ret_place[PLACE_BYTES])
 {
-    char line[TLS_LINE_BYTES];
-    struct tls_context *tls;
-    int failed = make_tls(config, from, &tls, line);
-    if (failed) {
-        log_error("listener '%s': %s", from->name, line);
-        return failed;
-    }
-    if (line[0] != '\0')
-        log_warning("listener '%s': %s", from->name, line);
-    listener_take_tls(listener, tls);
-    return 0;
+    config_place(config, listener->line, ret_place, PLACE_BYTES);
+    size_t used = strlen(ret_place);
+    (void)snprintf(ret_place + used, PLACE_BYTES - used, "listener '%s'", listener->name);
 }
 
-static void take_layers(const struct config *config, const struct config_listener *from,
-                        struct listener *listener)
+// Returns NULL after one line.
+static struct tls_context *load_tls(const struct config *config, const struct config_listener *from)
+{
+    char place[PLACE_BYTES];
+    char line[TLS_LINE_BYTES];
+    struct tls_context *tls;
+    tell_place(config, from, place);
+    if (make_tls(from, &tls, line) < 0) {
+        log_error("%s: %s", place, line);
+        return NULL;
+    }
+    if (line[0] != '\0')
+        log_warning("%s: %s", place, line);
+    return tls;
+}
+
+// Gives the listener its certificates. Returns false after one line.
+static bool take_tls(const struct config *config, const struct config_listener *from,
+                     struct listener *listener)
+{
+    struct tls_context *tls = load_tls(config, from);
+    if (tls != NULL)
+        listener_take_tls(listener, tls);
+    return tls != NULL;
+}
+
+static void take_layers(const struct config_listener *from, struct listener *listener)
 {
     struct listener_layers *layers = &listener->layers;
     layers->proxy_protocol = from->proxy_protocol;
     layers->websocket = from->type == CONFIG_WS;
     layers->path_count = from->path_count;
     for (uint32_t i = 0; i < from->path_count; i++)
-        layers->paths[i] = text_bytes(config, from->paths[i]);
+        layers->paths[i] = bytes_of(from->paths[i]);
     layers->origin_count = from->origin_count;
     for (uint32_t i = 0; i < from->origin_count; i++)
-        layers->origins[i] = text_bytes(config, from->origins[i]);
+        layers->origins[i] = bytes_of(from->origins[i]);
 }
 
 static bool find_file(const struct config *config, const struct config_listener *from,
                       struct listener_file *ret_file)
 {
-    const char *owner = config_text(config, from->unix_owner);
-    const char *group = config_text(config, from->unix_group);
+    char place[PLACE_BYTES];
+    tell_place(config, from, place);
     ret_file->mode = (mode_t)from->unix_mode;
-    if (!find_owner(owner, &ret_file->owner)) {
-        log_error("listener '%s': there is no user '%s'", from->name, owner);
+    if (!find_owner(from->unix_owner, &ret_file->owner)) {
+        log_error("%s: there is no user '%s'", place, from->unix_owner);
         return false;
     }
-    if (!find_group(group, &ret_file->group)) {
-        log_error("listener '%s': there is no group '%s'", from->name, group);
+    if (!find_group(from->unix_group, &ret_file->group)) {
+        log_error("%s: there is no group '%s'", place, from->unix_group);
         return false;
     }
     return true;
@@ -171,20 +176,22 @@ static bool open_one(const struct config *config, const struct config_listener *
 {
     struct listener_options options = {.host = from->host,
                                        .port = from->port,
-                                       .unix_path = from->unix_path[0] == '\0' ? NULL : from->unix_path,
-                                       .backlog = (int)config->limits.listen_backlog,
+                                       .unix_path = from->unix_path,
+                                       .backlog = (int)from->limits.listen_backlog,
                                        .connections_max = from->connections_max};
     char error[LISTENER_ERROR_BYTES];
     if (!find_file(config, from, &options.file))
         return false;
     if (listener_open(listener, &options, error) < 0) {
-        log_error("listener '%s': %s", from->name, error);
+        char place[PLACE_BYTES];
+        tell_place(config, from, place);
+        log_error("%s: %s", place, error);
         return false;
     }
-    take_layers(config, from, listener);
+    take_layers(from, listener);
     listener->is_tls = from->tls.enabled;
     listener->handshakes_max = from->tls.handshakes_max;
-    if (from->tls.enabled && take_tls(config, from, listener) < 0) {
+    if (from->tls.enabled && !take_tls(config, from, listener)) {
         listener_close(listener);
         return false;
     }
@@ -203,13 +210,28 @@ void listeners_open(struct broker *broker, int status)
     }
 }
 
+bool listeners_check(const struct config *config)
+{
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+        struct listener_file file;
+        if (!find_file(config, listener, &file))
+            return false;
+        struct tls_context *tls = listener->tls.enabled ? load_tls(config, listener) : NULL;
+        if (listener->tls.enabled && tls == NULL)
+            return false;
+        tls_context_unref(tls);
+    }
+    return true;
+}
+
 void listeners_reload(struct broker *broker)
 {
     for (uint32_t i = 0; i < broker->listener_count; i++) {
         const struct config_listener *from = &broker->config->listeners[i];
         if (!from->tls.enabled)
             continue;
-        if (take_tls(broker->config, from, &broker->listeners[i]) < 0)
+        if (!take_tls(broker->config, from, &broker->listeners[i]))
             log_error("listener '%s' goes on with the certificates that it has", from->name);
         else
             log_info("listener '%s': certificates were read again", from->name);

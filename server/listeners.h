@@ -8,6 +8,10 @@
 // Opens all of them. A fault is told in one line and ends the process with `status`.
 void listeners_open(struct broker *broker, int status);
 
+// Looks for what the listeners of a configuration need, without opening them: their certificates, the owners
+// of their files. Returns false after one line.
+WARN_UNUSED bool listeners_check(const struct config *config);
+
 // Reads the certificates again. Where that fails, which is told, the listener goes on with those that it has.
 // Connections keep what they began with.
 void listeners_reload(struct broker *broker);

@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "server/check.h"
 #include "server/listeners.h"
 #include "server/mail.h"
 #include "server/shard.h"
@@ -23,16 +24,18 @@ struct arguments {
     const char *config_path; // NULL = the defaults
     uint32_t shard_count;    // 0 = as configured
     bool debug;
+    bool check; // the configuration, and nothing more
 };
 
 static const char usage[] =
-    "usage: hbmqtt [-c FILE] [-j SHARDS] [-d] [--version] [-h]\n"
+    "usage: hbmqtt [-c FILE] [-j SHARDS] [-d] [--check] [--version] [-h]\n"
     "\n"
     "An MQTT broker. Without -c it listens on 0.0.0.0:1883 and lets everybody in.\n"
     "\n"
     "  -c, --config-file FILE  read the configuration from FILE (YAML), see hbmqtt.yaml(5)\n"
     "  -j, --shards N          run N threads; default: one for each processor\n"
     "  -d, --debug             log every connection and what ended it\n"
+    "      --check             say whether the configuration is right, and exit\n"
     "      --version           print the version and exit\n"
     "  -h, --help              print this and exit\n";
 
@@ -57,12 +60,13 @@ static uint32_t parse_shards(const char *text)
 
 static struct arguments parse_arguments(int argc, char **argv)
 {
-    enum { OPTION_VERSION = 256 };
+    enum { OPTION_VERSION = 256, OPTION_CHECK };
     static const struct option options[] = {
         {"config-file", required_argument, NULL, 'c'},
         {"config", required_argument, NULL, 'c'},
         {"shards", required_argument, NULL, 'j'},
         {"debug", no_argument, NULL, 'd'},
+        {"check", no_argument, NULL, OPTION_CHECK},
         {"version", no_argument, NULL, OPTION_VERSION},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -78,6 +82,9 @@ static struct arguments parse_arguments(int argc, char **argv)
             break;
         case 'd':
             arguments.debug = true;
+            break;
+        case OPTION_CHECK:
+            arguments.check = true;
             break;
         case OPTION_VERSION:
             puts("hbmqtt " HBMQTT_VERSION);
@@ -95,18 +102,30 @@ static struct arguments parse_arguments(int argc, char **argv)
     return arguments;
 }
 
-static void load_config(const struct arguments *arguments, struct config *config)
+static const struct config *load_config(const struct arguments *arguments)
 {
     char error[CONFIG_ERROR_BYTES];
-    if (config_load(arguments->config_path, config, error, sizeof error) < 0) {
+    const struct config *config;
+    if (config_load(arguments->config_path, &config, error, sizeof error) < 0) {
         log_error("%s", error);
         exit(EXIT_USAGE);
     }
     for (uint32_t i = 0; i < config->warning_count; i++)
         log_warning("%s", config->warnings[i]);
-    if (!config->allow_anonymous)
+    if (!config->auth.allow_anonymous && config->auth.password_file.path == NULL)
         log_warning(
             "auth.allow-anonymous is false and there is no other way to authenticate: nobody can connect");
+    return config;
+}
+
+// What --check does.
+static _Noreturn void check_and_exit(const struct arguments *arguments, const struct config *config)
+{
+    if (!check_config(config))
+        exit(EXIT_USAGE);
+    printf("%s: OK\n", arguments->config_path == NULL ? "the defaults" : arguments->config_path);
+    config_unref(config);
+    exit(EXIT_SUCCESS);
 }
 
 static uint32_t choose_shards(const struct arguments *arguments, const struct config *config)
@@ -227,12 +246,16 @@ static void await_signal(struct broker *broker, const sigset_t *signals)
 
 int main(int argc, char **argv)
 {
-    static struct config config; // some hundred kilobytes: not for the stack
     static struct broker broker;
     struct arguments arguments = parse_arguments(argc, argv);
     if (arguments.debug)
         log_set_level(LOG_DEBUG);
-    load_config(&arguments, &config);
+    const struct config *config = load_config(&arguments);
+    if (arguments.check)
+        check_and_exit(&arguments, config);
+    if (!check_files(config) || !check_served(config))
+        exit(EXIT_USAGE);
+    log_set_level(arguments.debug ? LOG_DEBUG : config->log.level);
 
     // Blocked before the threads start, so that only await_signal takes them.
     sigset_t signals;
@@ -243,9 +266,9 @@ int main(int argc, char **argv)
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); // cannot fail with these arguments
     (void)signal(SIGPIPE, SIG_IGN);                   // a log whose reader has gone must not end the broker
 
-    broker.config = &config;
-    broker.access.allow_anonymous = config.allow_anonymous;
-    broker.shard_count = choose_shards(&arguments, &config);
+    broker.config = config;
+    broker.access.allow_anonymous = config->auth.allow_anonymous;
+    broker.shard_count = choose_shards(&arguments, config);
     broker.hash_seed = random_entropy();
     broker.started_ns = clock_monotonic_ns();
     broker.ring_disable = ring_disable_from_environment();
@@ -261,6 +284,7 @@ int main(int argc, char **argv)
     }
     stop_shards(&broker, started);
     (void)sem_destroy(&broker.reported); // nobody waits any more
+    config_unref(config);
     if (served)
         log_info("stopped");
     return served ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -3,40 +3,70 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "server/config/arena.h"
 #include "server/config/document.h"
 #include "server/config/schema.h"
 
-void config_default(struct config *ret_config)
+// A configuration with all that it points to.
+struct holding {
+    struct config config;
+    struct arena arena;
+    _Atomic uint32_t references;
+};
+
+static struct holding *holding_of(const struct config *config)
 {
-    memset(ret_config, 0, sizeof(*ret_config)); // as an initializer it might pass over the stack
-    ret_config->listener_count = 1;
-    ret_config->listeners[0] = (struct config_listener){
-        .name = "default", .host = "0.0.0.0", .port = CONFIG_PORT_TCP, .connections_max = UINT64_MAX};
-    ret_config->sys_interval_s = 20;
-    ret_config->allow_anonymous = true;
-    ret_config->limits = limits_default();
-    ret_config->texts_length = 1;
+    // What is constant for others is ours.
+    return (struct holding *)((uintptr_t)config - offsetof(struct holding, config));
 }
 
-int config_parse(const char *bytes, size_t length, const char *name, struct config *ret_config,
+static struct holding *holding_create(void)
+{
+    struct holding *holding = memory_require(sizeof(*holding));
+    atomic_init(&holding->references, 1);
+    schema_set_standards(&holding->config, &holding->arena);
+    return holding;
+}
+
+const struct config *config_ref(const struct config *config)
+{
+    atomic_fetch_add_explicit(&holding_of(config)->references, 1, memory_order_relaxed);
+    return config;
+}
+
+void config_unref(const struct config *config)
+{
+    if (config == NULL)
+        return;
+    struct holding *holding = holding_of(config);
+    if (atomic_fetch_sub_explicit(&holding->references, 1, memory_order_acq_rel) > 1)
+        return;
+    arena_finish(&holding->arena);
+    free(holding);
+}
+
+int config_parse(const char *bytes, size_t length, const char *name, const struct config **ret_config,
                  char *ret_error, size_t error_size)
 {
     struct document document = {.name = name, .error = ret_error, .error_size = error_size};
     int status = document_open(&document, bytes, length);
     if (status != 0)
         return status;
-    struct config *config = memory_require(sizeof(*config)); // too large for the stack
-    config_default(config);
-    status = schema_read(&document, config);
+    struct holding *holding = holding_create();
+    struct reading reading = {.config = &holding->config, .arena = &holding->arena};
+    holding->config.name = arena_copy(&holding->arena, name);
+    status = schema_read(&document, &reading);
     document_close(&document);
     if (status == 0)
-        *ret_config = *config;
-    free(config);
+        *ret_config = &holding->config;
+    else
+        config_unref(&holding->config);
     return status;
 }
 
@@ -55,10 +85,10 @@ static ssize_t file_read(int fd, char *bytes, size_t size)
     return length > CONFIG_FILE_BYTES_MAX ? -EFBIG : (ssize_t)length;
 }
 
-int config_load(const char *path, struct config *ret_config, char *ret_error, size_t error_size)
+int config_load(const char *path, const struct config **ret_config, char *ret_error, size_t error_size)
 {
     if (path == NULL) {
-        config_default(ret_config);
+        *ret_config = &holding_create()->config;
         return 0;
     }
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -77,4 +107,12 @@ int config_load(const char *path, struct config *ret_config, char *ret_error, si
         status = config_parse(bytes, (size_t)length, path, ret_config, ret_error, error_size);
     free(bytes);
     return status;
+}
+
+void config_place(const struct config *config, uint32_t line, char *ret_text, size_t size)
+{
+    if (config->name == NULL)
+        (void)snprintf(ret_text, size, "%s", "");
+    else
+        (void)snprintf(ret_text, size, "%s:%u: ", config->name, line);
 }

@@ -4,10 +4,13 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "server/config/config.h"
+#include "server/config/scalar.h"
 #include "server/config/spelling.h"
+#include "server/config/substitution.h"
 
 // Where the reader was before it went into a key or an entry.
 struct place {
@@ -75,16 +78,9 @@ static const char *node_text(const yaml_node_t *node)
     return (const char *)node->data.scalar.value; // libyaml ends it with a NUL
 }
 
-// Nothing is written after the key, or one of YAML's words for nothing.
-static bool node_is_empty(const yaml_node_t *node)
+bool document_is_empty(const yaml_node_t *node)
 {
-    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
-    if (node == NULL)
-        return true;
-    for (size_t i = 0; node_is_plain(node) && i < sizeof(words) / sizeof(words[0]); i++)
-        if (strcmp(node_text(node), words[i]) == 0)
-            return true;
-    return false;
+    return node == NULL || (node_is_plain(node) && scalar_empty(node_text(node)));
 }
 
 int document_fail_expected(struct document *document, const yaml_node_t *node, const char *expected)
@@ -93,7 +89,7 @@ int document_fail_expected(struct document *document, const yaml_node_t *node, c
     const char *where = document->path[0] == '\0' ? "file" : document->path;
     const char *seen = "nothing";
 
-    if (node_is_empty(node))
+    if (document_is_empty(node))
         return document_fail(document, "%s: expected %s, seen %s", where, expected, seen);
     if (node->type == YAML_SCALAR_NODE) {
         text_quote(node, text);
@@ -101,6 +97,13 @@ int document_fail_expected(struct document *document, const yaml_node_t *node, c
     }
     seen = node->type == YAML_MAPPING_NODE ? "a map" : "a list";
     return document_fail(document, "%s: expected %s, seen %s", where, expected, seen);
+}
+
+int document_fail_large(struct document *document)
+{
+    return document_fail(document,
+                         "%s: the file comes to more than %u bytes in memory; aliases make it so large",
+                         document->path, CONFIG_BYTES_MAX);
 }
 
 static int syntax_fail(struct document *document, const yaml_parser_t *parser, const char *bytes)
@@ -116,7 +119,7 @@ static int syntax_fail(struct document *document, const yaml_parser_t *parser, c
             document->line += bytes[i] == '\n';
     }
     return document_fail(document,
-                         "not valid YAML: %s%s%s (text that begins with [ { * & ! or %% needs quotes)",
+                         "not valid YAML: %s%s%s (text that begins with [ { * & ! @ or %% needs quotes)",
                          parser->problem != NULL ? parser->problem : "unknown fault",
                          parser->context != NULL ? " " : "", parser->context != NULL ? parser->context : "");
 }
@@ -153,6 +156,8 @@ int document_open(struct document *document, const char *bytes, size_t length)
         status = syntax_fail(document, &parser, bytes);
     } else {
         status = second_document_check(document, &parser, bytes);
+        if (status == 0)
+            status = substitution_apply(document);
         if (status != 0)
             yaml_document_delete(&document->yaml);
     }
@@ -197,29 +202,40 @@ static int key_fail_unknown(struct document *document, const struct document_key
         near == NULL ? "" : "; did you mean '", near == NULL ? "" : near, near == NULL ? "" : "'?");
 }
 
-// A key is a scalar that has not stood in the map before: `same` decides.
-static int key_check(struct document *document, yaml_node_t *map, const yaml_node_pair_t *pair,
-                     bool (*same)(const char *, const char *))
+static int key_check_scalar(struct document *document, const yaml_node_t *key)
 {
-    const yaml_node_t *key = yaml_document_get_node(&document->yaml, pair->key);
     if (key->type != YAML_SCALAR_NODE)
         return document_fail(document, "expected a key, seen %s",
                              key->type == YAML_MAPPING_NODE ? "a map" : "a list");
-    for (const yaml_node_pair_t *other = map->data.mapping.pairs.start; other < pair; other++) {
-        const yaml_node_t *first = yaml_document_get_node(&document->yaml, other->key);
-        char text[DOCUMENT_SEEN_BYTES];
-        if (!same(node_text(first), node_text(key)))
-            continue;
-        text_quote(key, text);
-        return document_fail(document, "key '%s' is given a second time (first in line %zu)", text,
-                             first->start_mark.line + 1);
-    }
+    if (strlen(node_text(key)) != key->data.scalar.length)
+        return document_fail(document, "expected a key without NUL");
     return 0;
+}
+
+static int key_fail_again(struct document *document, const yaml_node_t *key, size_t first_line)
+{
+    char text[DOCUMENT_SEEN_BYTES];
+    text_quote(key, text);
+    return document_fail(document, "key '%s' is given a second time (first in line %zu)", text, first_line);
+}
+
+// The key has not stood in the map before. All that are before it are known, so they are few.
+static int key_check_known(struct document *document, yaml_node_t *map, const yaml_node_pair_t *pair)
+{
+    const yaml_node_t *key = yaml_document_get_node(&document->yaml, pair->key);
+    int status = key_check_scalar(document, key);
+    for (const yaml_node_pair_t *other = map->data.mapping.pairs.start; status == 0 && other < pair;
+         other++) {
+        const yaml_node_t *first = yaml_document_get_node(&document->yaml, other->key);
+        if (spelling_same(node_text(first), node_text(key)))
+            status = key_fail_again(document, key, first->start_mark.line + 1);
+    }
+    return status;
 }
 
 static int map_check(struct document *document, const yaml_node_t *node, bool *ret_empty)
 {
-    *ret_empty = node_is_empty(node);
+    *ret_empty = document_is_empty(node);
     return *ret_empty || node->type == YAML_MAPPING_NODE ? 0
                                                          : document_fail_expected(document, node, "a map");
 }
@@ -229,7 +245,7 @@ static int pair_read_known(struct document *document, yaml_node_t *map, const ya
 {
     const yaml_node_t *key_node = yaml_document_get_node(&document->yaml, pair->key);
     struct place before = place_enter(document, key_node, NULL);
-    int status = key_check(document, map, pair, spelling_same);
+    int status = key_check_known(document, map, pair);
     const struct document_key *key = status == 0 ? key_find(keys, node_text(key_node)) : NULL;
     if (status == 0 && key == NULL)
         status = key_fail_unknown(document, keys, key_node);
@@ -258,18 +274,36 @@ int document_read_map(struct document *document, yaml_node_t *node, const struct
     return 0;
 }
 
-static bool name_same(const char *a, const char *b)
+// A name of a map that was read: a map may have very many of them.
+struct name {
+    struct hash_node node;
+    const yaml_node_t *key;
+};
+
+static int name_check(struct document *document, const yaml_node_t *key, struct hash_table *names,
+                      struct name *ret_name)
 {
-    return strcmp(a, b) == 0;
+    int status = key_check_scalar(document, key);
+    if (status != 0)
+        return status;
+    uint64_t hash = hash_bytes(key->data.scalar.value, key->data.scalar.length, 0);
+    for (struct hash_node *node = hash_table_find(names, hash); node != NULL; node = hash_node_again(node)) {
+        const struct name *first = container_of(node, struct name, node);
+        if (strcmp(node_text(first->key), node_text(key)) == 0)
+            return key_fail_again(document, key, first->key->start_mark.line + 1);
+    }
+    ret_name->key = key;
+    hash_table_insert(names, &ret_name->node, hash);
+    return 0;
 }
 
-static int pair_read_named(struct document *document, yaml_node_t *map, const yaml_node_pair_t *pair,
-                           document_read *read, void *target)
+static int pair_read_named(struct document *document, const yaml_node_pair_t *pair, struct hash_table *names,
+                           struct name *name, document_read *read, void *target)
 {
     const yaml_node_t *key = yaml_document_get_node(&document->yaml, pair->key);
     char text[DOCUMENT_SEEN_BYTES];
     struct place before = place_enter(document, key, NULL);
-    int status = key_check(document, map, pair, name_same);
+    int status = name_check(document, key, names, name);
     place_leave(document, before);
     if (status != 0)
         return status;
@@ -286,18 +320,21 @@ int document_read_names(struct document *document, yaml_node_t *node, document_r
     int status = map_check(document, node, &empty);
     if (status != 0 || empty)
         return status;
-    for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < node->data.mapping.pairs.top;
-         pair++) {
-        status = pair_read_named(document, node, pair, read, target);
-        if (status != 0)
-            return status;
-    }
-    return 0;
+    struct hash_table names;
+    hash_table_init(&names);
+    const yaml_node_pair_t *start = node->data.mapping.pairs.start;
+    size_t count = (size_t)(node->data.mapping.pairs.top - start);
+    struct name *room = memory_require((count + 1) * sizeof(*room)); // one more, for an empty map
+    for (size_t i = 0; status == 0 && i < count; i++)
+        status = pair_read_named(document, &start[i], &names, &room[i], read, target);
+    free(room);
+    hash_table_finish(&names);
+    return status;
 }
 
 int document_read_list(struct document *document, yaml_node_t *node, document_read *read, void *target)
 {
-    if (node_is_empty(node))
+    if (document_is_empty(node))
         return 0;
     if (node->type != YAML_SEQUENCE_NODE)
         return document_fail_expected(document, node, "a list");
@@ -320,31 +357,12 @@ int document_read_one_or_list(struct document *document, yaml_node_t *node, docu
     return read(document, node, NULL, target);
 }
 
-// Decimal, with an optional '-', and '_' between digits as YAML 1.1 has it. False also past int64_t.
-static bool integer_parse(const char *text, int64_t *ret_value)
-{
-    bool negative = *text == '-';
-    int64_t value = 0;
-    text += negative;
-    if (*text < '0' || *text > '9' || (*text == '0' && text[1] != '\0'))
-        return false;
-    for (; *text != '\0'; text++) {
-        if (*text == '_' && text[1] >= '0' && text[1] <= '9')
-            continue;
-        if (*text < '0' || *text > '9' || __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, *text - '0', &value))
-            return false;
-    }
-    *ret_value = negative ? -value : value;
-    return true;
-}
-
 int document_read_integer(struct document *document, const yaml_node_t *node, struct document_range range,
                           int64_t *ret_value)
 {
     char expected[80];
     int64_t value;
-    if (node_is_plain(node) && integer_parse(node_text(node), &value) && value >= range.lowest &&
+    if (node_is_plain(node) && scalar_integer(node_text(node), &value) && value >= range.lowest &&
         value <= range.highest) {
         *ret_value = value;
         return 0;
@@ -356,24 +374,15 @@ int document_read_integer(struct document *document, const yaml_node_t *node, st
 
 int document_read_bool(struct document *document, const yaml_node_t *node, bool *ret_value)
 {
-    static const struct {
-        const char *word;
-        bool value;
-    } words[] = {{"true", true}, {"false", false}, {"yes", true},
-                 {"no", false},  {"on", true},     {"off", false}};
-    for (size_t i = 0; node->type == YAML_SCALAR_NODE && i < sizeof(words) / sizeof(words[0]); i++) {
-        if (strcasecmp(node_text(node), words[i].word) != 0)
-            continue;
-        *ret_value = words[i].value;
+    if (node->type == YAML_SCALAR_NODE && scalar_bool(node_text(node), ret_value))
         return 0;
-    }
     return document_fail_expected(document, node, "true or false");
 }
 
 static int text_read(struct document *document, const yaml_node_t *node, const char *expected,
                      const char *controls, const char **ret_text)
 {
-    if (node_is_empty(node) || node->type != YAML_SCALAR_NODE)
+    if (document_is_empty(node) || node->type != YAML_SCALAR_NODE)
         return document_fail_expected(document, node, expected);
     for (size_t i = 0; i < node->data.scalar.length; i++) {
         uint8_t byte = node->data.scalar.value[i];

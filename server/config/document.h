@@ -42,7 +42,8 @@ struct document_keys {
     size_t count;
 };
 
-// Parses the bytes, which must hold one YAML document or none. document_close is for a document that opened.
+// Parses the bytes, which must hold one YAML document or none, and puts in what variables of the environment
+// stand for (substitution.h). document_close is for a document that opened.
 WARN_UNUSED int document_open(struct document *document, const char *bytes, size_t length);
 void document_close(struct document *document);
 
@@ -54,7 +55,7 @@ WARN_UNUSED int document_read_map(struct document *document, yaml_node_t *node,
                                   const struct document_keys *keys, void *target);
 
 // A map whose keys are names chosen by the user, each at most once. `read` finds the name in `facts`, as a
-// char *.
+// char *, which may hold any bytes and lives as long as the document.
 WARN_UNUSED int document_read_names(struct document *document, yaml_node_t *node, document_read *read,
                                     void *target);
 
@@ -65,6 +66,9 @@ WARN_UNUSED int document_read_list(struct document *document, yaml_node_t *node,
 // A list, or an entry alone where it would be a list of one.
 WARN_UNUSED int document_read_one_or_list(struct document *document, yaml_node_t *node, document_read *read,
                                           void *target);
+
+// Nothing is written after the key, or one of YAML's words for nothing. NULL is empty.
+bool document_is_empty(const yaml_node_t *node);
 
 struct document_range {
     int64_t lowest;
@@ -86,6 +90,9 @@ WARN_UNUSED int document_read_lines(struct document *document, const yaml_node_t
 
 // Writes "FILE:LINE: PATH: expected EXPECTED, seen ..." and returns -EINVAL.
 int document_fail_expected(struct document *document, const yaml_node_t *node, const char *expected);
+
+// Says that the configuration is larger than CONFIG_BYTES_MAX, and returns -EINVAL.
+int document_fail_large(struct document *document);
 
 // Keeps a line one line: keys and values of the file, which it quotes, may hold line ends and what a terminal
 // takes as a command.

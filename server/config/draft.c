@@ -3,94 +3,75 @@
 
 #include <string.h>
 
+#include "server/config/listeners.h"
 #include "server/config/warning.h"
 
 #define UNIX_MODE 0660u // where the file names none
 
-enum scope { SCOPE_ANY, SCOPE_TLS, SCOPE_WEBSOCKET, SCOPE_UNIX };
-
-static const struct {
-    const char *name;
-    enum scope scope;
-} keys[KEY_COUNT] = {
-#define LISTENER_KEY(identifier, name_, scope_, read, text)                                                  \
-    [KEY_##identifier] = {.name = name_, .scope = SCOPE_##scope_},
-#include "server/config/listeners.def"
-#undef LISTENER_KEY
-};
-
-void draft_note(struct draft *draft, enum listener_key key, uint32_t line)
+static bool is_own(const struct draft *draft, enum key_id key)
 {
-    draft->own |= 1u << key;
-    draft->lines[key] = line;
-}
-
-static bool is_own(const struct draft *draft, enum listener_key key)
-{
-    return (draft->own >> key & 1) != 0;
+    return draft->own[key] != 0;
 }
 
 // What `key` inherits means nothing here, because the entry itself has the key that it depends on.
-static bool is_taken_back(const struct draft *draft, enum listener_key key, enum listener_key by)
+static bool is_taken_back(const struct draft *draft, enum key_id key, enum key_id by)
 {
     return !is_own(draft, key) && is_own(draft, by);
 }
 
-static bool is_set(struct config_text text)
-{
-    return text.offset != 0;
-}
-
 static bool is_on_unix(const struct config_listener *listener)
 {
-    return listener->unix_path[0] != '\0';
+    return listener->unix_path != NULL;
+}
+
+static const struct key *key_of(enum key_id id)
+{
+    for (size_t i = 0; i < listeners_keys.count; i++) {
+        const struct key *key = listeners_keys.keys[i].facts;
+        if (key->id == id)
+            return key;
+    }
+    assert(false); // it is a key of listeners
+    return NULL;
 }
 
 // "FILE:LINE: listener 'NAME': KEY WHAT", with the line of the key.
-static int fail_key(struct document *document, const struct draft *draft, enum listener_key key,
-                    const char *what)
+static int fail_key(struct document *document, const struct draft *draft, enum key_id id, const char *what)
 {
-    document->line = draft->lines[key];
-    return document_fail(document, "listener '%s': %s %s", draft->listener.name, keys[key].name, what);
+    document->line = draft->lines[id];
+    return document_fail(document, "listener '%s': %s %s", draft->listener.name, key_of(id)->name, what);
 }
 
-static bool scope_holds(const struct config_listener *listener, enum scope scope)
+static bool scope_holds(const struct config_listener *listener, enum key_scope scope)
 {
     switch (scope) {
-    case SCOPE_ANY:
+    case KEY_SCOPE_ANY:
         return true;
-    case SCOPE_TLS:
+    case KEY_SCOPE_TLS:
         return listener->tls.enabled;
-    case SCOPE_WEBSOCKET:
+    case KEY_SCOPE_WEBSOCKET:
         return listener->type == CONFIG_WS;
-    case SCOPE_UNIX:
+    case KEY_SCOPE_UNIX:
         return is_on_unix(listener);
     }
     return false;
 }
 
 // The original knew certificates without ssl, so that they are one warning for each listener.
-static void warn_without_tls(struct document *document, const struct draft *draft, enum listener_key key)
-{
-    uint32_t line = document->line;
-    document->line = draft->lines[key];
-    warning_add(document, draft->config, "listener '%s': %s has no effect while ssl is off",
-                draft->listener.name, keys[key].name);
-    document->line = line;
-}
-
 static int scopes_check(struct document *document, const struct draft *draft)
 {
     bool warned = false;
-    for (enum listener_key key = 0; key < KEY_COUNT; key++) {
-        enum scope scope = keys[key].scope;
-        if (!is_own(draft, key) || scope_holds(&draft->listener, scope))
+    for (size_t i = 0; i < listeners_keys.count; i++) {
+        const struct key *key = listeners_keys.keys[i].facts;
+        if (!is_own(draft, key->id) || scope_holds(&draft->listener, key->scope))
             continue;
-        if (scope != SCOPE_TLS)
-            return fail_key(document, draft, key,
-                            scope == SCOPE_UNIX ? "is for unix sockets only" : "is for type ws only");
+        if (key->scope != KEY_SCOPE_TLS)
+            return fail_key(document, draft, key->id,
+                            key->scope == KEY_SCOPE_UNIX ? "is for unix sockets only"
+                                                         : "is for type ws only");
         if (!warned)
-            warn_without_tls(document, draft, key);
+            warning_add(document, draft->reading, draft->lines[key->id],
+                        "listener '%s': %s has no effect while ssl is off", draft->listener.name, key->name);
         warned = true;
     }
     return 0;
@@ -99,16 +80,16 @@ static int scopes_check(struct document *document, const struct draft *draft)
 static int certificates_check(struct document *document, struct draft *draft)
 {
     struct config_tls *tls = &draft->listener.tls;
-    bool certified = is_set(tls->certificate.certfile);
+    bool certified = tls->certificate.certfile.path != NULL;
 
     if (tls->certificate_count > 0 && !certified)
         return fail_key(document, draft, KEY_CERTIFICATES,
                         "needs a certfile beside it, for clients that name no host");
-    if (!certified && !is_set(tls->psk_file))
+    if (!certified && tls->psk_file.path == NULL)
         return fail_key(document, draft, KEY_SSL, "needs a certfile or a psk-file");
     if (!certified && is_own(draft, KEY_KEYFILE))
         return fail_key(document, draft, KEY_KEYFILE, "needs a certfile");
-    if (!certified || !is_set(tls->certificate.keyfile))
+    if (!certified || tls->certificate.keyfile.path == NULL)
         tls->certificate.keyfile = tls->certificate.certfile;
     return 0;
 }
@@ -117,7 +98,7 @@ static int clients_check(struct document *document, struct draft *draft)
 {
     static const char need[] = "needs client-certificate: optional or required";
     struct config_tls *tls = &draft->listener.tls;
-    bool authorities = is_set(tls->cafile) || is_set(tls->capath) || is_set(tls->cadata);
+    bool authorities = tls->cafile.path != NULL || tls->capath.path != NULL || tls->cadata != NULL;
 
     if (draft->lines[KEY_CLIENT_CERTIFICATE] == 0 && authorities) // as the original did
         tls->client_certificate = CONFIG_CLIENT_CERTIFICATE_OPTIONAL;
@@ -131,7 +112,8 @@ static int clients_check(struct document *document, struct draft *draft)
     if (is_own(draft, KEY_CRLFILE))
         return fail_key(document, draft, KEY_CRLFILE, need);
     tls->user_name_from = CONFIG_USER_NAME_CONNECT;
-    tls->cafile = tls->capath = tls->cadata = tls->crlfile = (struct config_text){0};
+    tls->cafile = tls->capath = tls->crlfile = (struct config_file){.path = NULL};
+    tls->cadata = NULL;
     return 0;
 }
 
@@ -166,7 +148,7 @@ static void complete(struct draft *draft)
         if (!draft->port_given)
             listener->port = standard_port(listener);
         listener->unix_mode = 0;
-        listener->unix_owner = listener->unix_group = (struct config_text){0};
+        listener->unix_owner = listener->unix_group = NULL;
     }
     if (listener->type != CONFIG_WS) {
         memset(listener->paths, 0, sizeof(listener->paths));
@@ -180,12 +162,14 @@ static void complete(struct draft *draft)
 static bool same_address(const struct config_listener *a, const struct config_listener *b)
 {
     if (is_on_unix(a) || is_on_unix(b))
-        return strcmp(a->unix_path, b->unix_path) == 0;
+        return is_on_unix(a) && is_on_unix(b) && strcmp(a->unix_path, b->unix_path) == 0;
     return a->port != 0 && a->port == b->port && strcmp(a->host, b->host) == 0;
 }
 
-static int add(struct document *document, struct config *config, const struct config_listener *listener)
+static int add(struct document *document, const struct draft *draft)
 {
+    const struct config_listener *listener = &draft->listener;
+    struct config *config = draft->reading->config;
     for (uint32_t i = 0; i < config->listener_count; i++) {
         const struct config_listener *other = &config->listeners[i];
         if (!same_address(listener, other))
@@ -198,7 +182,9 @@ static int add(struct document *document, struct config *config, const struct co
     }
     if (config->listener_count == CONFIG_LISTENERS_MAX)
         return document_fail(document, "more than %u listeners", CONFIG_LISTENERS_MAX);
-    config->listeners[config->listener_count++] = *listener;
+    struct config_listener *added =
+        arena_append(draft->reading->arena, &config->listeners, &config->listener_count, sizeof(*added));
+    *added = *listener;
     return 0;
 }
 
@@ -219,5 +205,5 @@ int draft_take(struct document *document, const struct draft *given)
     if (status != 0)
         return status;
     complete(&draft);
-    return add(document, draft.config, &draft.listener);
+    return add(document, &draft);
 }

@@ -8,27 +8,15 @@
 #ifndef CONFIG_DRAFT_H
 #define CONFIG_DRAFT_H
 
-#include "server/config/config.h"
-#include "server/config/document.h"
-
-enum listener_key {
-#define LISTENER_KEY(identifier, name, scope, read, text) KEY_##identifier,
-#include "server/config/listeners.def"
-#undef LISTENER_KEY
-    KEY_COUNT
-};
-_Static_assert(KEY_COUNT <= 32, "each key has a bit in draft.own");
+#include "server/config/key.h"
 
 struct draft {
-    struct config *config; // which the listener will belong to, and which has its texts already
+    struct reading *reading;
     struct config_listener listener;
     bool port_given;
-    uint32_t own;              // a bit for each key that the entry has itself
-    uint32_t lines[KEY_COUNT]; // where each key stands, also in the entry `default`; 0 = nowhere
+    uint32_t own[KEY_COUNT];   // where each key stands that the entry has itself; 0 = it has it not
+    uint32_t lines[KEY_COUNT]; // the same, also in the entry `default`
 };
-
-// Notes that the entry being read has the key, in the line where the reader is.
-void draft_note(struct draft *draft, enum listener_key key, uint32_t line);
 
 // Judges the draft, completes it, and adds the listener to the configuration. Returns 0, or -EINVAL with the
 // document's message written.

@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct limits {
-#define LIMIT(name, standard, lowest, highest, unit, text) uint64_t name;
+#define LIMIT(name, standard, lowest, highest, unit, scope, applied, text) uint64_t name;
 #include "server/config/limits.def"
 #undef LIMIT
 };
@@ -15,7 +15,7 @@ struct limits {
 static inline struct limits limits_default(void)
 {
     return (struct limits){
-#define LIMIT(name, standard, lowest, highest, unit, text) .name = standard,
+#define LIMIT(name, standard, lowest, highest, unit, scope, applied, text) .name = standard,
 #include "server/config/limits.def"
 #undef LIMIT
     };

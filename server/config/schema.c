@@ -3,238 +3,280 @@
 // read.
 #include "server/config/schema.h"
 
-#include <stdio.h>
 #include <string.h>
 
+#include "server/config/identity.h"
+#include "server/config/limits_read.h"
 #include "server/config/listeners.h"
+#include "server/config/plugins.h"
+#include "server/config/rules.h"
 #include "server/config/warning.h"
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define BIT(kind) (1u << (kind))
+
+_Static_assert(LOG_ERROR == 0 && LOG_WARNING == 1 && LOG_INFO == 2 && LOG_DEBUG == 3,
+               "the levels are in the order of their words in keys.def");
+
+static document_read read_auth, read_topic_check, read_log, read_persistence;
+static document_read read_allow_anonymous, read_password_file, read_log_file;
+
+// ---- the tables
+
+#define ROW(identifier, name, member, applied, type, text)                                                   \
+    KEY_ROW(identifier, name, config, member, applied, type)
 #define KEYS(array)                                                                                          \
     {                                                                                                        \
-        .keys = (array), .count = COUNT(array)                                                               \
+        .keys = (array), .count = sizeof(array) / sizeof((array)[0])                                         \
     } // initializes struct document_keys
-#define NOT_SUPPORTED "is not supported by this version"
 
-// A key of the original that does nothing here, and whose absence lets nobody in. `target` is the
-// configuration.
-static int read_ignored(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    warning_add(document, target, "%s " NOT_SUPPORTED " and has no effect", document->path);
-    return 0;
-}
-
-// A key of the original whose absence would let somebody in.
-static int read_refused(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    return document_fail(document, "%s " NOT_SUPPORTED, document->path);
-}
-
-// ---- plugins
-
-static int read_allow_anonymous(struct document *document, yaml_node_t *value, const void *facts,
-                                void *target)
-{
-    struct config *config = target;
-    bool allow;
-    int status = document_read_bool(document, value, &allow);
-    if (status == 0) // said in two places, the stricter one holds
-        config->allow_anonymous = config->allow_anonymous && allow;
-    return status;
-}
-
-static int read_sys_interval(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    struct config *config = target;
-    int64_t seconds;
-    int status = document_read_integer(document, value, (struct document_range){0, 86400}, &seconds);
-    if (status == 0)
-        config->sys_interval_s = (uint32_t)seconds;
-    return status;
-}
-
-static const struct document_key anonymous_keys[] = {
-    {.name = "allow-anonymous", .read = read_allow_anonymous}};
-static const struct document_key sys_keys[] = {{.name = "sys_interval", .read = read_sys_interval}};
-static const struct document_keys anonymous_table = KEYS(anonymous_keys);
-static const struct document_keys sys_table = KEYS(sys_keys);
-
-// The plugins of the original that are part of the broker here, and those that decide nothing. Any other may
-// be one that keeps somebody out, so it is refused.
-static const struct plugin {
-    const char *name;
-    const struct document_keys *settings; // NULL: the plugin has no effect
-} plugins[] = {
-    {.name = "auth_anonymous", .settings = &anonymous_table},
-    {.name = "amqtt.plugins.authentication.AnonymousAuthPlugin", .settings = &anonymous_table},
-    {.name = "broker_sys", .settings = &sys_table},
-    {.name = "amqtt.plugins.sys.broker.BrokerSysPlugin", .settings = &sys_table},
-    {.name = "event_logger_plugin"},
-    {.name = "amqtt.plugins.logging_amqtt.EventLoggerPlugin"},
-    {.name = "packet_logger_plugin"},
-    {.name = "amqtt.plugins.logging_amqtt.PacketLoggerPlugin"},
-    {.name = "persistence"},
-    {.name = "amqtt.plugins.persistence.SQLitePlugin"},
-    {.name = "amqtt.contrib.persistence.SessionDBPlugin"},
+static const struct document_key root[] = {
+#define KEY_OF_ROOT ROW
+#define KEY_OF_SYS  ROW
+#include "server/config/keys.def"
+};
+static const struct document_key sys[] = {
+#define KEY_OF_SYS ROW
+#include "server/config/keys.def"
+};
+static const struct document_key auth[] = {
+#define KEY_OF_AUTH      ROW
+#define KEY_OF_ANONYMOUS ROW
+#define KEY_OF_PASSWORDS ROW
+#include "server/config/keys.def"
+};
+static const struct document_key anonymous[] = {
+#define KEY_OF_ANONYMOUS ROW
+#include "server/config/keys.def"
+};
+static const struct document_key passwords[] = {
+#define KEY_OF_PASSWORDS ROW
+#include "server/config/keys.def"
+};
+static const struct document_key topic_check[] = {
+#define KEY_OF_TOPIC_CHECK ROW
+#define KEY_OF_ACL         ROW
+#include "server/config/keys.def"
+};
+static const struct document_key acl[] = {
+#define KEY_OF_ACL ROW
+#include "server/config/keys.def"
+};
+static const struct document_key log_map[] = {
+#define KEY_OF_LOG ROW
+#include "server/config/keys.def"
+};
+static const struct document_key persistence[] = {
+#define KEY_OF_PERSISTENCE ROW
+#include "server/config/keys.def"
 };
 
-static int plugin_take(struct document *document, const char *name, yaml_node_t *settings,
-                       struct config *config)
-{
-    for (size_t i = 0; i < COUNT(plugins); i++) {
-        if (strcmp(plugins[i].name, name) != 0)
-            continue;
-        if (plugins[i].settings != NULL)
-            return document_read_map(document, settings, plugins[i].settings, config);
-        warning_add(document, config, "plugin '%s' " NOT_SUPPORTED " and has no effect", name);
-        return 0;
-    }
-    return document_fail(document, "plugin '%.64s' " NOT_SUPPORTED, name);
-}
+const struct document_keys schema_root_keys = KEYS(root);
+const struct document_keys schema_sys_keys = KEYS(sys);
+const struct document_keys schema_auth_keys = KEYS(auth);
+const struct document_keys schema_anonymous_keys = KEYS(anonymous);
+const struct document_keys schema_password_keys = KEYS(passwords);
+const struct document_keys schema_topic_check_keys = KEYS(topic_check);
+const struct document_keys schema_acl_keys = KEYS(acl);
+const struct document_keys schema_log_keys = KEYS(log_map);
+const struct document_keys schema_no_keys = {.keys = NULL, .count = 0};
+static const struct document_keys persistence_keys = KEYS(persistence);
 
-static int read_plugin_of_map(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    return plugin_take(document, facts, value, target);
-}
-
-static int read_plugin_of_list(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    const char *name;
-    if (value->type == YAML_MAPPING_NODE)
-        return document_read_names(document, value, read_plugin_of_map, target);
-    int status = document_read_text(document, value, "the name of a plugin", &name);
-    return status == 0 ? plugin_take(document, name, NULL, target) : status;
-}
-
-static int read_plugins(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    if (value->type == YAML_MAPPING_NODE)
-        return document_read_names(document, value, read_plugin_of_map, target);
-    return document_read_list(document, value, read_plugin_of_list, target);
-}
-
-// ---- auth
-
-static const struct document_key auth_keys[] = {
-    {.name = "allow-anonymous", .read = read_allow_anonymous},
-    {.name = "plugins", .read = read_plugins},
-    {.name = "password-file", .read = read_refused},
-};
-static const struct document_keys auth_table = KEYS(auth_keys);
+// ---- maps within the map
 
 static int read_auth(struct document *document, yaml_node_t *value, const void *facts, void *target)
 {
-    return document_read_map(document, value, &auth_table, target);
+    return document_read_map(document, value, &schema_auth_keys, target);
 }
-
-// ---- topic-check
-
-// Lists of what is allowed restrict nobody only if the file itself switches them off.
-struct topic_check {
-    bool given;
-    bool enabled;
-};
-
-static int read_enabled(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    struct topic_check *check = target;
-    return document_read_bool(document, value, &check->enabled);
-}
-
-static int read_rules(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    struct topic_check *check = target;
-    check->given = true;
-    return 0;
-}
-
-static const struct document_key topic_check_keys[] = {
-    {.name = "enabled", .read = read_enabled},     {.name = "plugins", .read = read_rules},
-    {.name = "acl", .read = read_rules},           {.name = "publish-acl", .read = read_rules},
-    {.name = "subscribe-acl", .read = read_rules}, {.name = "receive-acl", .read = read_rules},
-};
-static const struct document_keys topic_check_table = KEYS(topic_check_keys);
 
 static int read_topic_check(struct document *document, yaml_node_t *value, const void *facts, void *target)
 {
-    struct topic_check check = {.given = false, .enabled = true};
-    int status = document_read_map(document, value, &topic_check_table, &check);
-    if (status == 0 && check.enabled)
-        status = document_fail(document, "topic-check " NOT_SUPPORTED "; remove it or write enabled: false");
-    if (status == 0 && check.given)
-        warning_add(document, target, "topic-check " NOT_SUPPORTED " and, not being enabled, has no effect");
-    return status;
+    return document_read_map(document, value, &schema_topic_check_keys, target);
 }
 
-// ---- limits
-
-struct limit {
-    size_t offset; // in struct limits
-    struct document_range range;
-};
-
-static int read_limit(struct document *document, yaml_node_t *value, const void *facts, void *target)
+static int read_log(struct document *document, yaml_node_t *value, const void *facts, void *target)
 {
-    struct config *config = target;
-    const struct limit *limit = facts;
-    int64_t count;
-    int status = document_read_integer(document, value, limit->range, &count);
+    return document_read_map(document, value, &schema_log_keys, target);
+}
+
+static int read_persistence(struct document *document, yaml_node_t *value, const void *facts, void *target)
+{
+    return document_read_map(document, value, &persistence_keys, target);
+}
+
+// ---- values that are not like others
+
+// Said in two places, the stricter one holds.
+static int read_allow_anonymous(struct document *document, yaml_node_t *value, const void *facts,
+                                void *target)
+{
+    struct config *config = ((const struct key_target *)target)->base;
+    bool allow;
+    int status = document_read_bool(document, value, &allow);
     if (status == 0)
-        *(uint64_t *)(void *)((char *)&config->limits + limit->offset) = (uint64_t)count;
+        config->auth.allow_anonymous = config->auth.allow_anonymous && allow;
     return status;
 }
 
-static const struct document_key limit_keys[] = {
-#define LIMIT(name_, standard, lowest_, highest_, unit, text)                                                \
-    {.name = #name_,                                                                                         \
-     .read = read_limit,                                                                                     \
-     .facts = &(const struct limit){.offset = offsetof(struct limits, name_),                                \
-                                    .range = {.lowest = (int64_t)lowest_, .highest = (int64_t)highest_}}},
-#include "server/config/limits.def"
-#undef LIMIT
-};
-static const struct document_keys limit_table = KEYS(limit_keys);
-
-static int read_limits(struct document *document, yaml_node_t *value, const void *facts, void *target)
+static int read_file(struct document *document, yaml_node_t *value, struct arena *arena,
+                     struct config_file *file)
 {
-    struct config *config = target;
-    int status = document_read_map(document, value, &limit_table, config);
-    uint64_t buffers = config->limits.receive_buffers;
-    if (status == 0 && (buffers & (buffers - 1)) != 0)
-        status = document_fail(document, "limits.receive_buffers: expected a power of two, seen '%llu'",
-                               (unsigned long long)buffers);
-    return status;
-}
-
-// ---- the file
-
-static int read_shards(struct document *document, yaml_node_t *value, const void *facts, void *target)
-{
-    struct config *config = target;
-    int64_t count;
-    int status =
-        document_read_integer(document, value, (struct document_range){0, CONFIG_SHARDS_MAX}, &count);
+    static const struct key facts = {FILE_NAME};
+    int status = key_read_text(document, value, arena, &facts, &file->path);
     if (status == 0)
-        config->shard_count = (uint32_t)count;
+        file->line = document->line;
     return status;
 }
 
-static const struct document_key file_keys[] = {
-    {.name = "listeners", .read = listeners_read},
-    {.name = "sys_interval", .read = read_sys_interval},
-    {.name = "shards", .read = read_shards},
-    {.name = "auth", .read = read_auth},
-    {.name = "limits", .read = read_limits},
-    {.name = "plugins", .read = read_plugins},
-    {.name = "topic-check", .read = read_topic_check},
-    {.name = "persistence", .read = read_ignored},
-    {.name = "timeout-disconnect-delay", .read = read_ignored},
-    {.name = "session_expiry_interval", .read = read_ignored},
-    {.name = "max-qos", .read = read_ignored},
-};
-static const struct document_keys file_table = KEYS(file_keys);
-
-int schema_read(struct document *document, struct config *config)
+static int read_password_file(struct document *document, yaml_node_t *value, const void *facts, void *target)
 {
-    return document_read_map(document, document_root(document), &file_table, config);
+    const struct key_target *into = target;
+    struct config_file *given = &into->reading->config->auth.password_file;
+    struct config_file file;
+    int status = read_file(document, value, into->reading->arena, &file);
+    if (status != 0)
+        return status;
+    if (given->path != NULL && strcmp(given->path, file.path) != 0)
+        return document_fail(document, "%s: line %u names another file", document->path, given->line);
+    *given = file;
+    return 0;
+}
+
+// It need not be there yet, and is opened to be written to.
+static int read_log_file(struct document *document, yaml_node_t *value, const void *facts, void *target)
+{
+    const struct key_target *into = target;
+    return read_file(document, value, into->reading->arena, &into->reading->config->log.file);
+}
+
+// ---- when all has been read
+
+// As in amqtt, who lists auth_file and not auth_anonymous has not asked for anonymous clients.
+static bool anonymous_wanted(const struct reading *reading)
+{
+    if (reading->config->auth.plugins_chosen)
+        return (reading->plugins_of_auth & BIT(CONFIG_PLUGIN_AUTH_ANONYMOUS)) != 0;
+    return reading->lines[KEY_ALLOW_ANONYMOUS] != 0 ||
+           (reading->plugins & BIT(CONFIG_PLUGIN_AUTH_FILE)) == 0 ||
+           (reading->plugins & BIT(CONFIG_PLUGIN_AUTH_ANONYMOUS)) != 0;
+}
+
+static void complete_auth(struct document *document, struct reading *reading)
+{
+    struct config_auth *clients = &reading->config->auth;
+    clients->allow_anonymous = clients->allow_anonymous && anonymous_wanted(reading);
+    if (clients->password_file.path == NULL || !clients->plugins_chosen ||
+        (reading->plugins_of_auth & BIT(CONFIG_PLUGIN_AUTH_FILE)) != 0)
+        return;
+    warning_add(document, reading, clients->password_file.line,
+                "password-file has no effect, as auth.plugins does not list auth_file");
+    clients->password_file = (struct config_file){.path = NULL};
+}
+
+// Whether topic_acl or topic_taboo has its say about topics. In the map topic-check, no list means all of
+// them.
+static bool filters(const struct reading *reading, enum config_plugin_kind kind, bool in_map)
+{
+    const struct config_topic_check *topics = &reading->config->topic_check;
+    if (!topics->enabled)
+        return false;
+    if (topics->plugins_chosen)
+        return (reading->plugins_of_topics & BIT(kind)) != 0;
+    return in_map || (reading->plugins & BIT(kind)) != 0;
+}
+
+static int complete_topic_check(struct document *document, struct reading *reading)
+{
+    struct config_topic_check *topics = &reading->config->topic_check;
+    const uint32_t *lines = reading->lines;
+    bool has_rules = topics->listed != 0 || topics->acl_file.path != NULL;
+    topics->taboo = filters(reading, CONFIG_PLUGIN_TOPIC_TABOO, lines[KEY_TOPIC_CHECK] != 0);
+    topics->acl = filters(reading, CONFIG_PLUGIN_TOPIC_ACL, has_rules);
+    if (lines[KEY_TOPIC_CHECK] != 0 && lines[KEY_TOPIC_CHECK_ENABLED] == 0)
+        warning_add(document, reading, lines[KEY_TOPIC_CHECK],
+                    "topic-check holds although it does not say enabled: true; write enabled: false if it "
+                    "should not");
+    if (topics->enabled && has_rules && !topics->acl)
+        warning_add(document, reading, lines[KEY_TOPIC_CHECK],
+                    "the rules of topic-check have no effect, as its plugins do not list topic_acl");
+    if (topics->acl && !has_rules) { // as there
+        topics->listed = CONFIG_ACTION_SUBSCRIBE;
+        warning_add(document, reading,
+                    lines[KEY_TOPIC_CHECK] != 0 ? lines[KEY_TOPIC_CHECK] : lines[KEY_PLUGINS],
+                    "topic_acl has no rules, so nobody may subscribe");
+    }
+    return rules_complete(document, reading);
+}
+
+static int complete_log(struct document *document, struct reading *reading)
+{
+    struct config_log *to = &reading->config->log;
+    if (to->file.path != NULL && reading->lines[KEY_LOG_TO] == 0)
+        to->to = CONFIG_LOG_FILE;
+    if (to->file.path != NULL && to->to != CONFIG_LOG_FILE)
+        warning_add(document, reading, to->file.line, "log.file has no effect, as log.to is not file");
+    if (to->file.path != NULL || to->to != CONFIG_LOG_FILE)
+        return 0;
+    document->line = reading->lines[KEY_LOG_TO];
+    return document_fail(document, "log.to: file needs the key log.file beside it");
+}
+
+// For messages of those who make something of it.
+static void complete_lines(struct reading *reading)
+{
+    struct config *config = reading->config;
+    config->topic_check.line = reading->lines[KEY_TOPIC_CHECK];
+    config->log.line = reading->lines[KEY_LOG];
+    config->user_line = reading->lines[KEY_USER];
+    config->group_line = reading->lines[KEY_RUN_GROUP];
+}
+
+// What the original has and lets nobody in.
+static void warn_of_what_has_no_effect(struct document *document, struct reading *reading)
+{
+    static const struct {
+        enum key_id key;
+        const char *name;
+        const char *why;
+    } keys[] = {
+        {KEY_TIMEOUT_DISCONNECT_DELAY, "timeout-disconnect-delay",
+         "a client is lost after one and a half times its keep-alive"},
+        {KEY_QOS1_PUBACK_TIMEOUT, "qos1_puback_timeout", "a message waits for its client"},
+        {KEY_PERSISTENCE, "persistence", "sessions are kept in memory"},
+    };
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (reading->lines[keys[i].key] != 0)
+            warning_add(document, reading, reading->lines[keys[i].key], "%s has no effect: %s", keys[i].name,
+                        keys[i].why);
+    for (uint32_t i = 0; i < reading->config->plugin_count; i++)
+        if (reading->config->plugins[i].kind == CONFIG_PLUGIN_PERSISTENCE)
+            warning_add(document, reading, reading->config->plugins[i].line,
+                        "plugin 'persistence' has no effect: sessions are kept in memory");
+}
+
+void schema_set_standards(struct config *config, struct arena *arena)
+{
+    key_set_standards(&schema_root_keys, config);
+    key_set_standards(&schema_auth_keys, config);
+    key_set_standards(&schema_topic_check_keys, config);
+    key_set_standards(&schema_log_keys, config);
+    config->auth.allow_anonymous = true;
+    config->limits = limits_default();
+    listeners_set_standard(config, arena);
+}
+
+int schema_read(struct document *document, struct reading *reading)
+{
+    struct key_target target = {.reading = reading, .base = reading->config, .lines = reading->lines};
+    int status = document_read_map(document, document_root(document), &schema_root_keys, &target);
+    if (status == 0)
+        status = complete_topic_check(document, reading);
+    if (status == 0)
+        status = complete_log(document, reading);
+    if (status != 0)
+        return status;
+    complete_auth(document, reading);
+    complete_lines(reading);
+    listeners_complete(reading->config);
+    warn_of_what_has_no_effect(document, reading);
+    return 0;
 }

@@ -4,20 +4,27 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-void warning_add(const struct document *document, struct config *config, const char *format, ...)
+#define WARNING_BYTES 512u // a longer one is cut
+
+void warning_add(const struct document *document, struct reading *reading, uint32_t line, const char *format,
+                 ...)
 {
-    if (config->warning_count >= CONFIG_WARNINGS_MAX - 1) {
-        config->warning_count = CONFIG_WARNINGS_MAX;
-        (void)snprintf(config->warnings[CONFIG_WARNINGS_MAX - 1], CONFIG_WARNING_BYTES,
-                       "%s: there are further warnings", document->name);
-        return;
-    }
-    char *text = config->warnings[config->warning_count++];
-    int written = snprintf(text, CONFIG_WARNING_BYTES, "%s:%u: ", document->name, document->line);
-    size_t used = (size_t)written < CONFIG_WARNING_BYTES ? (size_t)written : CONFIG_WARNING_BYTES;
+    struct config *config = reading->config;
+    char text[WARNING_BYTES];
     va_list arguments;
-    va_start(arguments, format);
-    (void)vsnprintf(text + used, CONFIG_WARNING_BYTES - used, format, arguments);
+    if (config->warning_count == CONFIG_WARNINGS_MAX)
+        return;
+    if (config->warning_count == CONFIG_WARNINGS_MAX - 1) {
+        (void)snprintf(text, sizeof(text), "%s: there are further warnings", document->name);
+    } else {
+        int written = snprintf(text, sizeof(text), "%s:%u: ", document->name, line);
+        size_t used = (size_t)written < sizeof(text) ? (size_t)written : sizeof(text);
+        va_start(arguments, format);
+        (void)vsnprintf(text + used, sizeof(text) - used, format, arguments);
+        va_end(arguments);
+    }
     document_clean_line(text);
-    va_end(arguments);
+    const char **warning =
+        arena_append(reading->arena, &config->warnings, &config->warning_count, sizeof(*warning));
+    *warning = arena_copy(reading->arena, text);
 }

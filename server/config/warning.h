@@ -3,12 +3,11 @@
 #ifndef CONFIG_WARNING_H
 #define CONFIG_WARNING_H
 
-#include "server/config/config.h"
-#include "server/config/document.h"
+#include "server/config/key.h"
 
-// Adds "FILE:LINE: " and the message to the warnings of the configuration, with the line where the reader is.
-// Past CONFIG_WARNINGS_MAX the last one says that there are more.
-void warning_add(const struct document *document, struct config *config, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
+// Adds "FILE:LINE: " and the message to the warnings of the configuration. Past CONFIG_WARNINGS_MAX the last
+// one says that there are more.
+void warning_add(const struct document *document, struct reading *reading, uint32_t line, const char *format,
+                 ...) __attribute__((format(printf, 4, 5)));
 
 #endif

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void expect(bool holds)
@@ -14,52 +15,114 @@ static void expect(bool holds)
         abort();
 }
 
-static bool has_text(const struct config *config, struct config_text text)
+// A text that is there is not empty, and has no more than `bytes_max` bytes with its end.
+static bool has_text(const char *text, size_t bytes_max)
 {
-    expect(text.offset < config->texts_length);
-    expect(text.offset == 0 || config->texts[text.offset - 1] == '\0');
-    return config_text(config, text)[0] != '\0';
+    if (text == NULL)
+        return false;
+    size_t length = strnlen(text, bytes_max);
+    expect(length > 0 && length < bytes_max);
+    return true;
 }
 
-static void check_tls(const struct config *config, const struct config_tls *tls)
+static bool has_file(const struct config_file *file)
 {
-    bool certified = has_text(config, tls->certificate.certfile);
-    expect(certified == has_text(config, tls->certificate.keyfile));
-    expect(certified || has_text(config, tls->psk_file));
+    expect(file->path == NULL || file->line > 0);
+    return has_text(file->path, CONFIG_PATH_BYTES);
+}
+
+static void check_tls(const struct config_tls *tls)
+{
+    bool certified = has_file(&tls->certificate.certfile);
+    expect(certified == has_file(&tls->certificate.keyfile));
+    expect(certified || has_file(&tls->psk_file));
     expect(tls->certificate_count <= (certified ? CONFIG_CERTIFICATES_MAX : 0));
     for (uint32_t i = 0; i < tls->certificate_count; i++)
-        expect(has_text(config, tls->certificates[i].certfile) &&
-               has_text(config, tls->certificates[i].keyfile));
+        expect(has_file(&tls->certificates[i].certfile) && has_file(&tls->certificates[i].keyfile));
     bool asked = tls->client_certificate != CONFIG_CLIENT_CERTIFICATE_NONE;
-    bool authorities =
-        has_text(config, tls->cafile) | has_text(config, tls->capath) | has_text(config, tls->cadata);
+    bool authorities = has_file(&tls->cafile);
+    authorities |= has_file(&tls->capath);
+    authorities |= has_text(tls->cadata, CONFIG_PEM_BYTES);
     expect(asked == authorities);
-    expect(asked || (tls->user_name_from == CONFIG_USER_NAME_CONNECT && !has_text(config, tls->crlfile)));
-    (void)has_text(config, tls->ciphers); // may be there or not, but must be in its place
-    (void)has_text(config, tls->ciphersuites);
-    (void)has_text(config, tls->groups);
+    expect(asked || (tls->user_name_from == CONFIG_USER_NAME_CONNECT && !has_file(&tls->crlfile)));
+    (void)has_text(tls->ciphers, CONFIG_CIPHERS_BYTES); // may be there or not
+    (void)has_text(tls->ciphersuites, CONFIG_CIPHERS_BYTES);
+    (void)has_text(tls->groups, CONFIG_CIPHERS_BYTES);
     expect(tls->handshakes_max > 0);
 }
 
-static void check_transport(const struct config *config, const struct config_listener *listener)
+static void check_transport(const struct config_listener *listener)
 {
     static const struct config_tls no_tls;
-    expect(strnlen(listener->unix_path, CONFIG_UNIX_BYTES) < CONFIG_UNIX_BYTES);
-    if (listener->unix_path[0] != '\0')
+    if (has_text(listener->unix_path, CONFIG_UNIX_BYTES))
         expect(listener->unix_path[0] == '/' && listener->port == 0 && listener->host[0] == '\0');
     else
-        expect(listener->unix_owner.offset + listener->unix_group.offset + listener->unix_mode == 0);
+        expect(listener->unix_owner == NULL && listener->unix_group == NULL && listener->unix_mode == 0);
     expect(listener->unix_mode <= 0777);
     expect(listener->path_count <= (listener->type == CONFIG_WS ? CONFIG_PATHS_MAX : 0));
     expect(listener->origin_count <= (listener->type == CONFIG_WS ? CONFIG_ORIGINS_MAX : 0));
     for (uint32_t i = 0; i < listener->path_count; i++)
-        expect(has_text(config, listener->paths[i]) && config_text(config, listener->paths[i])[0] == '/');
+        expect(has_text(listener->paths[i], CONFIG_PATH_BYTES) && listener->paths[i][0] == '/');
     for (uint32_t i = 0; i < listener->origin_count; i++)
-        expect(has_text(config, listener->origins[i]));
+        expect(has_text(listener->origins[i], CONFIG_ORIGIN_BYTES));
     if (listener->tls.enabled)
-        check_tls(config, &listener->tls);
+        check_tls(&listener->tls);
     else
         expect(memcmp(&listener->tls, &no_tls, sizeof(no_tls)) == 0);
+}
+
+static void check_limits(const struct limits *limits)
+{
+#define LIMIT(name, standard, lowest, highest, unit, scope, applied, text)                                   \
+    expect(limits->name + 1 > (lowest) && limits->name <= (highest));
+#include "server/config/limits.def"
+#undef LIMIT
+}
+
+static void check_topics(const struct config_topic_check *topics)
+{
+    expect(topics->enabled || (!topics->acl && !topics->taboo));
+    for (uint32_t i = 0; i < topics->rule_count; i++) {
+        const struct config_rule *rule = &topics->rules[i];
+        bool grouped = rule->kind != CONFIG_SUBJECT_GROUP;
+        for (uint32_t j = 0; j < topics->group_count && !grouped; j++)
+            grouped = strcmp(topics->groups[j].name, rule->subject) == 0;
+        expect(grouped && rule->actions != 0 && (rule->actions & ~topics->listed) == 0 && rule->line > 0);
+        expect(has_text(rule->filter, 65536));
+    }
+    for (uint32_t i = 0; i < topics->group_count; i++)
+        for (uint32_t j = 0; j < topics->groups[i].user_count; j++)
+            expect(topics->groups[i].users[j] != NULL);
+    (void)has_file(&topics->acl_file); // may be there or not
+}
+
+// Returns the number of nodes: the walk goes over all of them.
+static size_t check_settings(const struct settings *settings, bool in_map, uint32_t depth)
+{
+    size_t count = 0;
+    expect(depth < SETTINGS_DEPTH_MAX);
+    for (; settings != NULL; settings = settings->next) {
+        expect((settings->key != NULL) == in_map && settings->line > 0);
+        expect((settings->text != NULL) == (settings->kind == SETTINGS_SCALAR));
+        expect(settings->kind != SETTINGS_SCALAR || settings->first == NULL);
+        if (settings->first != NULL)
+            count += check_settings(settings->first, settings->kind == SETTINGS_MAP, depth + 1);
+        count++;
+    }
+    return count;
+}
+
+static void check_plugins(const struct config *config)
+{
+    expect(config->plugin_count <= CONFIG_PLUGINS_MAX);
+    for (uint32_t i = 0; i < config->plugin_count; i++) {
+        const struct config_plugin *plugin = &config->plugins[i];
+        expect(has_text(plugin->name, CONFIG_PATH_BYTES) && plugin->line > 0);
+        expect(plugin->path == NULL || plugin->kind == CONFIG_PLUGIN_SHARED_OBJECT);
+        expect(check_settings(plugin->settings, false, 0) * sizeof(struct settings) <=
+               CONFIG_BYTES_MAX * 2ull);
+        expect(settings_same(plugin->settings, plugin->settings));
+    }
 }
 
 static void check_taken(const struct config *config)
@@ -70,23 +133,47 @@ static void check_taken(const struct config *config)
         expect(strnlen(listener->name, CONFIG_NAME_BYTES) < CONFIG_NAME_BYTES);
         expect(strnlen(listener->host, CONFIG_HOST_BYTES) < CONFIG_HOST_BYTES);
         expect(listener->connections_max > 0);
-        check_transport(config, listener);
+        check_limits(&listener->limits);
+        check_transport(listener);
     }
-    expect(config->texts_length >= 1 && config->texts_length <= CONFIG_TEXTS_BYTES);
-    expect(config->texts[config->texts_length - 1] == '\0');
-    expect(config->sys_interval_s <= 86400 && config->shard_count <= CONFIG_SHARDS_MAX);
-#define LIMIT(name, standard, lowest, highest, unit, text)                                                   \
-    expect(config->limits.name + 1 > (lowest) && config->limits.name <= (highest));
-#include "server/config/limits.def"
-#undef LIMIT
+    expect(config->sys_interval_s <= 86400 && config->shard_count <= CONFIG_SHARDS_MAX &&
+           config->qos_max <= 2);
+    expect(config->log.level <= LOG_DEBUG && config->log.to <= CONFIG_LOG_FILE);
+    bool has_log_file = has_file(&config->log.file);
+    expect(has_log_file || config->log.to != CONFIG_LOG_FILE);
+    check_limits(&config->limits);
+    check_topics(&config->topic_check);
+    check_plugins(config);
     expect(config->warning_count <= CONFIG_WARNINGS_MAX);
     for (uint32_t i = 0; i < config->warning_count; i++)
-        expect(strnlen(config->warnings[i], CONFIG_WARNING_BYTES) < CONFIG_WARNING_BYTES);
+        expect(has_text(config->warnings[i], 512) && strchr(config->warnings[i], '\n') == NULL);
+}
+
+// Against itself nothing has changed; against the defaults the comparison does no harm.
+static void check_compared(const struct config *config)
+{
+    char error[CONFIG_ERROR_BYTES];
+    struct config_comparison comparison;
+    const struct config *standard;
+    config_compare(config, config, &comparison);
+    expect(comparison.restart_key_count == 0);
+    for (uint32_t i = 0; i < config->listener_count; i++)
+        expect(comparison.listeners[i].before <= i && !comparison.removed[i]);
+    expect(config_load(NULL, &standard, error, sizeof(error)) == 0);
+    config_compare(config, standard, &comparison);
+    config_compare(standard, config, &comparison);
+    config_unref(standard);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    expect(setenv("A", "value", 1) == 0 && setenv("N", "7", 1) == 0 && unsetenv("U") == 0);
+    return 0;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct config config;
+    const struct config *config = NULL;
     char error[CONFIG_ERROR_BYTES] = "";
     char *copy = malloc(size); // of the exact size, for the sanitizer to see a read past the end
     expect(copy != NULL || size == 0);
@@ -94,9 +181,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         memcpy(copy, data, size);
     int status = config_parse(copy, size, "f", &config, error, sizeof(error));
     free(copy);
-    if (status == 0)
-        check_taken(&config);
-    else
+    if (status == 0) {
+        check_taken(config);
+        check_compared(config);
+        config_unref(config);
+    } else {
         expect(error[0] != '\0' && strchr(error, '\n') == NULL);
+    }
     return 0;
 }

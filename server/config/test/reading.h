@@ -12,7 +12,7 @@
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static inline int parse(const char *text, struct config *ret_config, char error[CONFIG_ERROR_BYTES])
+static inline int parse(const char *text, const struct config **ret_config, char error[CONFIG_ERROR_BYTES])
 {
     error[0] = '\0';
     return config_parse(text, strlen(text), "f", ret_config, error, CONFIG_ERROR_BYTES);
@@ -21,18 +21,34 @@ static inline int parse(const char *text, struct config *ret_config, char error[
 // Parses a file that must be taken. What is returned lasts until the next call.
 static inline const struct config *good(const char *text)
 {
-    static struct config config;
+    static const struct config *config;
     char error[CONFIG_ERROR_BYTES];
-    config_default(&config);
+    config_unref(config);
+    config = NULL;
     if (parse(text, &config, error) != 0) {
         CU_FAIL("refused");
         printf("\n    %s\n", error);
     }
-    return &config;
+    CU_ASSERT_PTR_NOT_NULL_FATAL(config);
+    return config;
+}
+
+// Parses a file that must be refused, with -EINVAL and this line.
+static inline void expect_fault(const char *text, const char *line)
+{
+    const struct config *config = NULL;
+    char error[CONFIG_ERROR_BYTES];
+    CU_ASSERT_EQUAL(parse(text, &config, error), -EINVAL);
+    CU_ASSERT_PTR_NULL(config); // left as it was
+    CU_ASSERT_STRING_EQUAL(line, error);
+    if (strcmp(line, error) != 0)
+        printf("\n    expected: %s\n    seen:     %s\n", line, error);
+    config_unref(config);
 }
 
 static inline void expect_text(const char *expected, const char *seen)
 {
+    CU_ASSERT_PTR_NOT_NULL_FATAL(seen);
     CU_ASSERT_STRING_EQUAL(expected, seen);
     if (strcmp(expected, seen) != 0)
         printf("\n    expected: %s\n    seen:     %s\n", expected, seen);
@@ -47,36 +63,21 @@ static inline void expect_listener(const struct config *config, uint32_t index, 
     CU_ASSERT_EQUAL(config->listeners[index].port, port);
 }
 
+static inline void expect_warning(const struct config *config, const char *line)
+{
+    CU_ASSERT_EQUAL_FATAL(config->warning_count, 1);
+    expect_text(line, config->warnings[0]);
+}
+
 struct fault {
     const char *text;
     const char *error;
 };
 
-// Each text is refused with its line, and the configuration is left as it was.
 static inline void expect_faults(const struct fault *faults, size_t count)
 {
-    static struct config config;
-    static struct config before;
-    char error[CONFIG_ERROR_BYTES];
-    memset(&config, 0x5a, sizeof(config));
-    before = config;
-    for (size_t i = 0; i < count; i++) {
-        CU_ASSERT_EQUAL(parse(faults[i].text, &config, error), -EINVAL);
-        expect_text(faults[i].error, error);
-        CU_ASSERT_EQUAL(memcmp(&config, &before, sizeof(config)), 0);
-    }
-}
-
-// The whole text of a file; it lasts until the next call.
-static inline const char *read_manual(const char *path)
-{
-    static char manual[262144];
-    FILE *file = fopen(path, "re");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-    size_t length = fread(manual, 1, sizeof(manual) - 1, file);
-    (void)fclose(file); // only read from
-    manual[length] = '\0';
-    return manual;
+    for (size_t i = 0; i < count; i++)
+        expect_fault(faults[i].text, faults[i].error);
 }
 
 #endif

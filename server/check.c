@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+#include "server/check.h"
+
+#include "server/listeners.h"
+
+#define PLACE_BYTES 300u // of "FILE:LINE: "; a longer name of a file is cut
+
+#define NOT_SUPPORTED "is not supported by this version"
+
+bool check_files(const struct config *config)
+{
+    char error[CONFIG_ERROR_BYTES];
+    if (config_check(config, error, sizeof error) == 0)
+        return true;
+    log_error("%s", error);
+    return false;
+}
+
+bool check_config(const struct config *config)
+{
+    return check_files(config) && listeners_check(config);
+}
+
+static bool refuse(const struct config *config, uint32_t line, const char *what)
+{
+    char place[PLACE_BYTES];
+    config_place(config, line, place, sizeof place);
+    log_error("%s%s " NOT_SUPPORTED, place, what);
+    return false;
+}
+
+static void warn(const char *what)
+{
+    log_warning("%s " NOT_SUPPORTED " and has no effect", what);
+}
+
+bool check_served(const struct config *config)
+{
+    const struct config_topic_check *topics = &config->topic_check;
+    const struct config_log *log = &config->log;
+    if (config->auth.password_file.path != NULL)
+        return refuse(config, config->auth.password_file.line, "auth.password-file");
+    if (topics->acl || topics->taboo)
+        return refuse(config, topics->line, "topic-check; remove it or write enabled: false: it");
+    for (uint32_t i = 0; i < config->plugin_count; i++)
+        if (config->plugins[i].kind == CONFIG_PLUGIN_SHARED_OBJECT)
+            return refuse(config, config->plugins[i].line, "a plugin of one's own");
+    if (log->to != CONFIG_LOG_STDERR || log->format != CONFIG_LOG_TEXT)
+        return refuse(config, log->line, "log other than text on stderr");
+    if (config->user != NULL || config->group != NULL)
+        return refuse(config, config->user_line, "user or group");
+    for (uint32_t i = 0; i < config->plugin_count; i++)
+        if (config->plugins[i].kind == CONFIG_PLUGIN_EVENT_LOGGER ||
+            config->plugins[i].kind == CONFIG_PLUGIN_PACKET_LOGGER)
+            warn(config->plugins[i].name);
+    if (config->qos_max < 2)
+        warn("max-qos");
+    if (config->session_expiry_s != CONFIG_NEVER)
+        warn("session_expiry_interval");
+    return true;
+}

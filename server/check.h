@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// What can be found out about a configuration without serving it.
+#ifndef CHECK_H
+#define CHECK_H
+
+#include "server/config/config.h"
+
+// Whether the files that it names can be read. Returns false after one line.
+WARN_UNUSED bool check_files(const struct config *config);
+
+// The same, and whether they hold what they should: all that opening and loading would find, with nothing
+// kept of it. Returns false after one line.
+WARN_UNUSED bool check_config(const struct config *config);
+
+// Whether this version can serve all that it asks for. What keeps somebody out must not be ignored: returns
+// false after one line. What lets nobody in is a warning.
+WARN_UNUSED bool check_served(const struct config *config);
+
+#endif
