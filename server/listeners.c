@@ -144,6 +144,7 @@ static void take_layers(const struct config_listener *from, struct listener *lis
 {
     struct listener_layers *layers = &listener->layers;
     layers->proxy_protocol = from->proxy_protocol;
+    layers->proxy_common_name = from->proxy_common_name;
     layers->websocket = from->type == CONFIG_WS;
     layers->path_count = from->path_count;
     for (uint32_t i = 0; i < from->path_count; i++)

@@ -95,7 +95,7 @@ static bool listener_same(const struct config_listener *a, const struct config_l
     for (size_t i = 0; i < listeners_keys.count; i++)
         if (!listener_row_same(listeners_keys.keys[i].facts, a, b))
             return false;
-    return strcmp(a->name, b->name) == 0;
+    return strcmp(a->name, b->name) == 0 && a->proxy_common_name == b->proxy_common_name;
 }
 
 static uint32_t listener_find(const struct config *config, const struct config_listener *listener)

@@ -109,12 +109,12 @@ struct config_listener {
     uint32_t unix_mode;     // permissions, 0 to 0777
     const char *unix_owner; // a name or a number; NULL = unchanged
     const char *unix_group;
-    uint32_t line; // of the address; 0 without a file
-    uint64_t
-        connections_max;   // on this listener; CONFIG_NEVER = as many as limits.connections_max lets through
-    struct limits limits;  // what holds for the connections of this listener, and their sessions
-    bool proxy_protocol;   // a connection begins with a header that names the client's address
-    enum config_type type; // CONFIG_WS, within TLS if that is enabled:
+    uint32_t line;            // of the address; 0 without a file
+    uint64_t connections_max; // CONFIG_NEVER = as many as limits.connections_max lets through
+    struct limits limits;     // what holds for the connections of this listener, and their sessions
+    bool proxy_protocol;      // a connection begins with a header that names the client's address
+    bool proxy_common_name;   // and the common name of its certificate, which is its user name
+    enum config_type type;    // CONFIG_WS, within TLS if that is enabled:
     const char *paths[CONFIG_PATHS_MAX];     // of URLs, each with its '/' in front; others are refused
     uint32_t path_count;                     // 0 = any path
     const char *origins[CONFIG_ORIGINS_MAX]; // scheme://host[:port] or "null"

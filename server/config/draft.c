@@ -117,6 +117,13 @@ static int clients_check(struct document *document, struct draft *draft)
     return 0;
 }
 
+// A proxy in front that speaks TLS has seen the certificate, and says so in its header.
+static bool name_comes_from_proxy(const struct config_listener *listener)
+{
+    return !listener->tls.enabled && listener->proxy_protocol &&
+           listener->tls.user_name_from == CONFIG_USER_NAME_COMMON_NAME;
+}
+
 // To serve without TLS must not let in whom TLS would have kept out.
 static int plain_check(struct document *document, const struct draft *draft)
 {
@@ -125,8 +132,10 @@ static int plain_check(struct document *document, const struct draft *draft)
     if (tls->client_certificate != CONFIG_CLIENT_CERTIFICATE_NONE &&
         !is_taken_back(draft, KEY_CLIENT_CERTIFICATE, KEY_SSL))
         return fail_key(document, draft, KEY_CLIENT_CERTIFICATE, need);
-    if (tls->user_name_from != CONFIG_USER_NAME_CONNECT && !is_taken_back(draft, KEY_USER_NAME_FROM, KEY_SSL))
-        return fail_key(document, draft, KEY_USER_NAME_FROM, need);
+    if (tls->user_name_from != CONFIG_USER_NAME_CONNECT && !name_comes_from_proxy(&draft->listener) &&
+        !is_taken_back(draft, KEY_USER_NAME_FROM, KEY_SSL))
+        return fail_key(document, draft, KEY_USER_NAME_FROM,
+                        "needs ssl: on, or to be common-name with proxy-protocol: on");
     return 0;
 }
 
@@ -155,6 +164,7 @@ static void complete(struct draft *draft)
         memset(listener->origins, 0, sizeof(listener->origins));
         listener->path_count = listener->origin_count = 0;
     }
+    listener->proxy_common_name = name_comes_from_proxy(listener);
     if (!listener->tls.enabled)
         memset(&listener->tls, 0, sizeof(listener->tls));
 }

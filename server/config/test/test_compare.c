@@ -81,6 +81,7 @@ static void test_each_key_of_a_listener_is_a_change(void)
         {"", "type: ws"},
         {"", "max-connections: 3"},
         {"", "proxy-protocol: on"},
+        {"proxy-protocol: on", "proxy-protocol: on, user-name-from: common-name"},
         {"", "limits: {inflight_max: 3}"},
         {"", "ssl: on, certfile: c"},
         {TLS "", TLS "certfile: e"},

@@ -187,6 +187,25 @@ static void test_client_certificates_are_optional_with_an_authority(void)
     expect_text("r", config->listeners[0].tls.crlfile.path);
 }
 
+// A proxy that ends TLS says whose certificate it has seen.
+static void test_a_user_name_may_come_from_the_proxy(void)
+{
+    static const char *const taken[] = {
+        "listeners: {x: {bind: 1, proxy-protocol: on, user-name-from: common-name}}\n",
+        "listeners: {default: {user-name-from: common-name, proxy-protocol: on}, x: {bind: 1, ssl: off}}\n",
+    };
+    static const char *const others[] = {
+        "listeners: {x: {bind: 1, proxy-protocol: on, user-name-from: none}}\n",
+        "listeners: {x: {bind: 1, proxy-protocol: on, user-name-from: common-name, ssl: on, certfile: c, "
+        "cafile: a}}\n",
+        "listeners: {default: {user-name-from: common-name}, x: {bind: 1, ssl: off}}\n",
+    };
+    for (size_t i = 0; i < COUNT(taken); i++)
+        CU_ASSERT_TRUE(good(taken[i])->listeners[0].proxy_common_name);
+    for (size_t i = 0; i < COUNT(others); i++)
+        CU_ASSERT_FALSE(good(others[i])->listeners[0].proxy_common_name);
+}
+
 static void test_websocket(void)
 {
     const struct config_listener *x = good_keys("    type: ws\n")->listeners;
@@ -435,7 +454,10 @@ static const struct fault faults[] = {
     // what TLS would have kept out
     {X "    cafile: a\n    client-certificate: required\n",
      "f:5: listener 'x': client-certificate needs ssl: on"},
-    {X "    user-name-from: common-name\n", "f:4: listener 'x': user-name-from needs ssl: on"},
+    {X "    user-name-from: common-name\n",
+     "f:4: listener 'x': user-name-from needs ssl: on, or to be common-name with proxy-protocol: on"},
+    {X "    user-name-from: subject-alt-name\n    proxy-protocol: on\n",
+     "f:4: listener 'x': user-name-from needs ssl: on, or to be common-name with proxy-protocol: on"},
     {"listeners:\n  default: {cafile: a, client-certificate: optional}\n  x: {bind: 1}\n",
      "f:2: listener 'x': client-certificate needs ssl: on"},
     {"listeners:\n  default: {user-name-from: common-name, ssl: on, certfile: c}\n  x: {bind: 1}\n",
@@ -596,6 +618,7 @@ int main(void)
          test_hyphens_and_underscores_are_the_same_in_listeners},
         {"client certificates are optional with an authority",
          test_client_certificates_are_optional_with_an_authority},
+        {"a user name may come from the proxy", test_a_user_name_may_come_from_the_proxy},
         {"websocket", test_websocket},
         {"unix sockets", test_unix_sockets},
         {"ports where bind names none", test_ports_where_bind_names_none},
