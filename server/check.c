@@ -53,8 +53,6 @@ bool check_served(const struct config *config)
         if (config->plugins[i].kind == CONFIG_PLUGIN_EVENT_LOGGER ||
             config->plugins[i].kind == CONFIG_PLUGIN_PACKET_LOGGER)
             warn(config->plugins[i].name);
-    if (config->qos_max < 2)
-        warn("max-qos");
     if (config->session_expiry_s != CONFIG_NEVER)
         warn("session_expiry_interval");
     return true;

@@ -37,6 +37,8 @@ static uint8_t subscribe_one(struct shard *shard, struct session *session, struc
     const struct limits *limits = shard->turn.limits;
     if (topic_levels(filter) > limits->topic_levels_max)
         return SUBACK_FAILURE;
+    if (options.qos > shard->broker->config->qos_max) // a lower one than asked for may be granted
+        options.qos = (uint8_t)shard->broker->config->qos_max;
     if (session->subscriber == NULL)
         session->subscriber = router_subscriber_create(shard->router, session);
     enum router_change change = router_subscribe(shard->router, session->subscriber, filter, options, 0);
@@ -162,9 +164,11 @@ static void subscribe_replay(struct shard *shard, struct client *client,
     struct bytes entries = pending_entries(pending);
     struct bytes filter;
     struct subscription_options options;
-    for (uint32_t i = 0; subscribe_next(&entries, &filter, &options); i++)
-        if (pending->bytes[i] != SUBACK_FAILURE)
+    for (uint32_t i = 0; subscribe_next(&entries, &filter, &options); i++) {
+        options.qos = pending->bytes[i]; // as granted
+        if (options.qos != SUBACK_FAILURE)
             replay_request_add(shard, client, filter, options);
+    }
     client->link.session->replays_to_come = !list_empty(&client->replay_requests);
     subscribe_replay_next(shard, client);
 }

@@ -312,6 +312,29 @@ def test_peer_of_the_proxy_header_in_the_log(hub, unique, case):
     check_peer_in_the_log(hub, f"{unique}-x", "tcp", *case)
 
 
+def ssl_tlv(common_name, client=0x07, verify=0):
+    return tlv(0x20, bytes([client]) + struct.pack(">I", verify) + tlv(0x22, common_name))
+
+
+# name: (what the header says of the client's certificate, the code of the CONNACK)
+VERIFIED = {
+    "good": (ssl_tlv(b"me"), 0),
+    "not-verified": (ssl_tlv(b"me", verify=1), 5),
+    "without-a-certificate": (ssl_tlv(b"me", client=0x01), 5),
+    "without-tls": (b"", 5),
+}
+
+
+@pytest.mark.parametrize("case", cases(VERIFIED))
+def test_user_name_from_the_proxy(make_hub, unique, case):
+    """A certificate that the proxy found good vouches for the client, as one that the broker sees itself."""
+    tail, code = case
+    listeners = {"tcp": listener(proxy_protocol=True, user_name_from="common-name")}
+    hub = make_hub(listeners, auth={"allow-anonymous": False})
+    one = hub.peer("tcp", before=version_2(0x11, inet(), tail=tail))
+    one.connect(f"{unique}-x", code=code)
+
+
 @pytest.mark.parametrize("where", KINDS[1:])
 @pytest.mark.parametrize("name", ["1-tcp4", "2-inet6", "2-tlvs"])
 def test_proxy_header_in_front_of_other_layers(hub, unique, where, name):
