@@ -184,7 +184,7 @@ static void client_guess(struct client *client, struct bytes received)
 static void client_feed(struct shard *shard, struct client *client, struct bytes received)
 {
     struct link *link = &client->link;
-    uint32_t size_max = (uint32_t)shard->turn.limits->packet_size_max;
+    uint32_t size_max = (uint32_t)turn_limits(&shard->turn, link->listener)->packet_size_max;
     link->received_ns = shard->turn.now_ns;
     inbox_feed(&link->inbox, received);
     struct frame frame;
@@ -235,9 +235,12 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
     }
     layers_move(arrival->layers, &shard->tls_pool);
     struct client *client = memory_require(sizeof *client);
+    uint8_t listener = (uint8_t)(arrival->listener - shard->broker->listeners);
+    const struct limits *limits = turn_limits(&shard->turn, listener);
     const struct link_options options = {.chunks = &shard->chunks,
-                                         .outbox_bytes_max = shard->turn.limits->outbox_bytes_max,
-                                         .now_ns = shard->turn.now_ns};
+                                         .outbox_bytes_max = limits->outbox_bytes_max,
+                                         .now_ns = shard->turn.now_ns,
+                                         .listener = listener};
     connection_init(&client->connection, arrival->fd, arrival->layers, OWNER_CLIENT_RECEIVE,
                     OWNER_CLIENT_SEND);
     link_init(&client->link, &options);
@@ -251,8 +254,7 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
     list_init(&client->replay_requests);
     list_append(&shard->serving, &client->place);
     client->id = slot_take(shard, client);
-    timer_arm(&shard->timers, &client->timer,
-              shard->turn.now_ns + shard->turn.limits->connect_timeout_ms * NS_PER_MS);
+    timer_arm(&shard->timers, &client->timer, shard->turn.now_ns + limits->connect_timeout_ms * NS_PER_MS);
     client_feed(shard, client, arrival->received);
     client_look_at_layers(shard, client);
     if (client->state == CLIENT_SERVING)

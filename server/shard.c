@@ -334,6 +334,9 @@ int shard_init(struct shard *shard, struct broker *broker, uint32_t number)
     store_init(&shard->store);
     hash_table_init(&shard->pending);
     shard->turn.limits = &broker->config->limits;
+    shard->turn.listeners = shard->listener_limits;
+    for (uint32_t i = 0; i < broker->config->listener_count; i++)
+        shard->listener_limits[i] = &broker->config->listeners[i].limits;
     shard->turn.wirelog = &shard->wirelog;
     shard->turn.counters = &shard->counters;
     return mailbox_init(&shard->mailbox);

@@ -86,6 +86,7 @@ struct shard {
     struct timer accept_again; // armed while accepting pauses for want of descriptors
 
     struct turn turn;
+    const struct limits *listener_limits[CONFIG_LISTENERS_MAX]; // as broker->listeners
     struct timer_queue timers;
     struct segment_pool log_segments;
     struct segment_pool chunks;

@@ -34,7 +34,7 @@ static struct bytes pending_entries(const struct pending_subscription *pending)
 static uint8_t subscribe_one(struct shard *shard, struct session *session, struct bytes filter,
                              struct subscription_options options)
 {
-    const struct limits *limits = shard->turn.limits;
+    const struct limits *limits = turn_limits(&shard->turn, session->listener);
     if (topic_levels(filter) > limits->topic_levels_max)
         return SUBACK_FAILURE;
     if (options.qos > shard->broker->config->qos_max) // a lower one than asked for may be granted
@@ -92,7 +92,8 @@ struct replay_request {
 static void replay_request_add(struct shard *shard, struct client *client, struct bytes filter,
                                struct subscription_options options)
 {
-    if (client->replay_request_count >= shard->turn.limits->session_subscriptions_max) {
+    if (client->replay_request_count >=
+        turn_limits(&shard->turn, client->link.listener)->session_subscriptions_max) {
         counter_add(&shard->counters.publishes_dropped, 1);
         log_peer(
             "a client subscribes faster than it reads and misses the retained messages of a subscription "

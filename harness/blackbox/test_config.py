@@ -12,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import broker as brokers
+import packet as mqtt
 import pytest
 import transport
 from broker import Broker, to_yaml
@@ -325,6 +326,78 @@ def test_max_qos_0(make_broker, client, unique):
     one.subscribe((f"{unique}/t", 2), codes=[0])
     sender.publish(f"{unique}/t", b"x", qos=2)
     one.expect_publish(f"{unique}/t", b"x", qos=0)
+
+
+@pytest.fixture
+def narrow(make_broker, peers):
+    """A broker with a listener that has limits of its own, and one that has those of the file: a function that opens peers."""
+    limits = {
+        "packet_size_max": 100, "topic_levels_max": 2, "client_id_bytes_max": 30, "session_subscriptions_max": 1, "inflight_max": 1,
+        "queued_messages_max": 1, "connect_timeout_ms": 300,
+    }
+    listeners = {
+        "default": {"type": "tcp"},
+        "narrow": {"bind": "127.0.0.1:0", "limits": limits},
+        "wide": {"bind": "127.0.0.1:0"},
+    }
+    broker = make_broker(listeners=listeners, limits={"topic_levels_max": 3})
+    ports = dict(zip(("narrow", "wide"), broker.ports()))
+    return lambda where: peers(where, address=("127.0.0.1", ports[where]))
+
+
+def test_limits_of_one_listener_for_packets(narrow, unique):
+    one, other = narrow("narrow"), narrow("wide")
+    one.connect(f"{unique}-one")
+    other.connect(f"{unique}-other")
+    other.publish(f"{unique}/x/y", b"x" * 200, qos=1)
+    one.send(mqtt.publish(f"{unique}/x", b"x" * 200))
+    one.expect_close()
+
+
+@pytest.mark.parametrize("levels, where, good", [(2, "narrow", True), (3, "narrow", False), (3, "wide", True), (4, "wide", False)])
+def test_limits_of_one_listener_for_topics(narrow, unique, levels, where, good):
+    topic = "/".join([unique, "a", "b", "c"][:levels])
+    one = narrow(where)
+    one.connect(f"{unique}-one")
+    one.subscribe(topic, codes=[0 if good else 0x80])
+    one.send(mqtt.publish(topic, b"x"))
+    if good:
+        one.expect_publish(topic, b"x")
+    else:
+        one.expect_close()
+
+
+def test_limits_of_one_listener_for_clients(narrow, unique):
+    long = f"{unique}-".ljust(31, "x")
+    narrow("wide").connect(long)
+    refused = narrow("narrow")
+    refused.connect(long, code=2)
+    refused.expect_close()
+    silent, patient = narrow("narrow"), narrow("wide")
+    silent.expect_close()
+    patient.connect(f"{unique}-patient")
+
+
+def test_limits_of_one_listener_for_sessions(narrow, unique):
+    """Also while the client is away: its session has the limits of where it was last."""
+    one, sender = narrow("narrow"), narrow("wide")
+    sender.connect(f"{unique}-sender")
+    one.connect(f"{unique}-one", clean=False)
+    one.subscribe((f"{unique}/t", 1), (f"{unique}/u", 1), codes=[1, 0x80])
+    for number in range(3):
+        sender.publish(f"{unique}/t", b"%d" % number, qos=1)
+    first = one.expect_publish(f"{unique}/t", b"0", qos=1)  # 1 waits in the queue, which is full
+    one.accept(first)
+    one.accept(one.expect_publish(f"{unique}/t", b"1", qos=1))
+    one.ping()
+    one.disconnect()
+    for number in range(3, 6):
+        sender.publish(f"{unique}/t", b"%d" % number, qos=1)
+    again = narrow("wide")
+    again.connect(f"{unique}-one", clean=False, session_present=True)
+    again.accept(again.expect_publish(f"{unique}/t", b"3", qos=1))
+    again.ping()
+    again.subscribe((f"{unique}/u", 1), (f"{unique}/v", 1))
 
 
 def test_log_level_of_the_file(make_broker, client):

@@ -5,7 +5,7 @@
 
 void link_init(struct link *link, const struct link_options *options)
 {
-    *link = (struct link){.state = LINK_NEW, .received_ns = options->now_ns};
+    *link = (struct link){.state = LINK_NEW, .received_ns = options->now_ns, .listener = options->listener};
     list_init(&link->dirty);
     outbox_init(&link->outbox, options->chunks, options->outbox_bytes_max);
     inbox_init(&link->inbox, options->chunks);
@@ -97,7 +97,8 @@ static void link_handle_connect(struct link *link, struct turn *turn, const stru
                                 struct effect *effect)
 {
     const struct packet_connect *connect = &effect->packet.connect;
-    uint8_t reason = connect_judge(connect, turn->limits, link->authenticated ? NULL : access);
+    uint8_t reason =
+        connect_judge(connect, turn_limits(turn, link->listener), link->authenticated ? NULL : access);
     if (reason != REASON_SUCCESS) {
         link_refuse(link, turn, connect->version, reason);
         effect_close(effect, reason);
@@ -112,7 +113,7 @@ static void link_handle_publish(struct link *link, struct turn *turn, struct eff
 {
     const struct packet_publish *publish = &effect->packet.publish;
     // That it is a name, and text, the decoder has seen.
-    if (!topic_levels_within(publish->topic, (uint32_t)turn->limits->topic_levels_max)) {
+    if (!topic_levels_within(publish->topic, (uint32_t)turn_limits(turn, link->listener)->topic_levels_max)) {
         effect_close(effect, REASON_TOPIC_NAME_INVALID);
         return;
     }

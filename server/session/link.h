@@ -24,6 +24,7 @@ struct link {
     uint8_t version;       // enum mqtt_version; once open
     bool authenticated;    // nothing more is asked of its CONNECT: its certificate vouches for it, or it was
                            // judged on the shard that accepted the connection
+    uint8_t listener;      // number of that where it came from
     uint32_t keepalive_ms; // 0 = none
     struct outbox outbox;
     struct session *session; // while open
@@ -55,6 +56,7 @@ struct link_options {
     struct segment_pool *chunks;
     uint64_t outbox_bytes_max;
     uint64_t now_ns;
+    uint8_t listener;
 };
 
 void link_init(struct link *link, const struct link_options *options);

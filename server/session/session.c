@@ -49,6 +49,7 @@ void session_attach(struct session *session, struct link *link)
 {
     assert(session->link == NULL && link->session == NULL);
     session->link = link;
+    session->listener = link->listener;
     link->session = session;
 }
 
@@ -123,7 +124,7 @@ static void session_put_publish(struct session *session, struct turn *turn, stru
 static uint16_t session_begin(struct session *session, struct turn *turn, struct message *message,
                               struct delivery delivery)
 {
-    if (!session_reserve_slot(session, turn->limits))
+    if (!session_reserve_slot(session, turn_limits(turn, session->listener)))
         return 0;
     counter_add(&turn->counters->messages_inflight, 1);
     uint8_t wait = delivery.qos == 1 ? INFLIGHT_WAIT_PUBACK : INFLIGHT_WAIT_PUBREC;
@@ -207,7 +208,8 @@ void session_pump(struct session *session, struct turn *turn)
 static void session_queue(struct session *session, struct turn *turn, struct message *message,
                           struct delivery delivery)
 {
-    struct queue_ceiling ceiling = {turn->limits->queued_messages_max, turn->limits->queued_bytes_max};
+    const struct limits *limits = turn_limits(turn, session->listener);
+    struct queue_ceiling ceiling = {limits->queued_messages_max, limits->queued_bytes_max};
     if (queue_push(&session->queue, ceiling, message, delivery))
         counter_add(&turn->counters->messages_queued, 1);
     else

@@ -38,6 +38,7 @@ struct session {
         *subscriber;  // the router's, the shard's to make and destroy; NULL before the first subscription
     uint64_t dropped; // messages refused by the ceilings while the client was absent
     bool clean;       // ends with its connection [MQTT-3.1.2-6]
+    uint8_t listener; // number of that where its last link came from
     uint16_t client_id_length;
     uint8_t client_id[];
 };
