@@ -107,14 +107,15 @@ static void client_publish_will(struct shard *shard, struct link *link)
 {
     if (link->will == NULL)
         return;
-    struct publication publication;
-    publication_from_message(&publication, link->will);
-    publication.stamp_ns = shard_stamp(shard);
-    link->will->stamp_ns = publication.stamp_ns; // it is ours alone until now
-    message_unref(link->will);
+    struct message *will = link->will;
     link->will = NULL;
+    struct publication publication;
+    publication_from_message(&publication, will);
+    publication.stamp_ns = shard_stamp(shard);
+    publication.pools = &shard->messages;
     publish_route(shard, &publication); // [MQTT-3.1.2-8, MQTT-3.1.2-16, MQTT-3.1.2-17]
     publication_finish(&publication);
+    message_unref(will);
 }
 
 static void client_publish(struct shard *shard, const struct link *link, const struct frame *frame,

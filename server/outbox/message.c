@@ -22,47 +22,53 @@ void message_pools_init(struct message_pools *pools)
         segment_pool_init(&pools->by_size[i], block - (uint32_t)sizeof(struct segment),
                           POOL_IDLE_BYTES / block);
     }
+    segment_pool_init(&pools->exact, 0, 0);
 }
 
 void message_pools_finish(struct message_pools *pools)
 {
     for (uint32_t i = 0; i < MESSAGE_POOLS; i++)
         segment_pool_finish(&pools->by_size[i]);
+    segment_pool_finish(&pools->exact);
 }
 
-static struct segment_pool *message_pool(const struct publication *from, size_t size)
+struct message_tally message_pools_tally(const struct message_pools *pools)
 {
-    if (from->pools == NULL || from->retain)
-        return NULL;
-    for (uint32_t i = 0; i < MESSAGE_POOLS; i++)
-        if (size <= MESSAGE_POOL_FIRST << i)
-            return &from->pools->by_size[i];
-    return NULL;
+    struct message_tally tally = {pools->exact.lent, pools->exact.lent_weight};
+    for (uint32_t i = 0; i < MESSAGE_POOLS; i++) {
+        tally.messages += pools->by_size[i].lent;
+        tally.payload_bytes += pools->by_size[i].lent_weight;
+    }
+    return tally;
 }
 
-// A message is the segment that it begins with, and more: its block holds both.
-static struct message *message_allocate(struct segment_pool *pool, size_t size)
+static struct segment *message_take(const struct publication *from, size_t size)
 {
-    if (pool == NULL)
-        return malloc(size);
-    struct segment *segment = segment_take(pool);
-    return segment == NULL ? NULL : container_of(segment, struct message, segment);
+    uint32_t capacity = (uint32_t)(size - sizeof(struct segment));
+    if (from->pools == NULL)
+        return segment_create(capacity);
+    if (!from->retain)
+        for (uint32_t i = 0; i < MESSAGE_POOLS; i++)
+            if (size <= MESSAGE_POOL_FIRST << i)
+                return segment_take(&from->pools->by_size[i]);
+    return segment_take_exact(&from->pools->exact, capacity);
 }
 
 struct message *message_create(const struct publication *from)
 {
     uint32_t capacity = from->topic.length + from->properties.length + from->payload.length;
-    struct segment_pool *pool = message_pool(from, sizeof(struct message) + (size_t)capacity);
-    struct message *message = message_allocate(pool, sizeof *message + capacity);
-    if (message == NULL)
+    struct segment *segment = message_take(from, sizeof(struct message) + (size_t)capacity);
+    if (segment == NULL)
         return NULL;
+    // A message is the segment that it begins with, and more: its block holds both.
+    struct message *message = container_of(segment, struct message, segment);
+    segment->data = (uint8_t *)(message + 1);
+    segment->capacity = capacity;
+    if (segment->pool != NULL) {
+        segment->weight = from->payload.length;
+        segment->pool->lent_weight += from->payload.length;
+    }
     // Every field by itself: clearing the whole first would cost more than the rest.
-    message->segment.data = (uint8_t *)(message + 1);
-    message->segment.pool = pool;
-    message->segment.next = NULL;
-    message->segment.references = 1;
-    message->segment.capacity = capacity;
-    message->segment.used = 0;
     message->stamp_ns = from->stamp_ns;
     message->expiry_s = from->expiry_s;
     message->qos = from->qos;
@@ -95,7 +101,7 @@ void publication_from_packet(struct publication *publication, const struct packe
     publication->packet_form = publish->qos == 0 ? WIRE_3 : publish->qos == 1 ? WIRE_3_QOS_1 : WIRE_3_QOS_2;
 }
 
-void publication_from_message(struct publication *publication, struct message *message)
+void publication_from_message(struct publication *publication, const struct message *message)
 {
     *publication = (struct publication){
         .topic = message->topic,
@@ -105,7 +111,6 @@ void publication_from_message(struct publication *publication, struct message *m
         .expiry_s = message->expiry_s,
         .qos = message->qos,
         .retain = message->retain,
-        .message = message_ref(message),
     };
 }
 

@@ -42,10 +42,18 @@ enum wire_variant {
 
 struct message_pools {
     struct segment_pool by_size[MESSAGE_POOLS];
+    struct segment_pool exact;
 };
 
 void message_pools_init(struct message_pools *pools);
 void message_pools_finish(struct message_pools *pools);
+
+// The messages that were made in these pools and are still referred to, each once, whoever does.
+struct message_tally {
+    uint64_t messages;
+    uint64_t payload_bytes;
+};
+struct message_tally message_pools_tally(const struct message_pools *pools);
 
 struct publication {
     struct bytes topic;
@@ -59,7 +67,7 @@ struct publication {
     bool retain;
     uint8_t encoded;                      // a bit for each form in `wire`
     uint32_t audience;                    // how many sessions it was routed to
-    struct message_pools *pools;          // for the counted copy; NULL = the heap
+    struct message_pools *pools;          // for the counted copy; NULL = the heap, in nobody's tally
     struct message *message;              // the counted copy, or NULL while nobody keeps it
     struct span wire[WIRE_VARIANTS];      // counted, where encoded
     uint32_t packet_id_at[WIRE_VARIANTS]; // where the identifier lies in an encoded form of QoS 1 or 2
@@ -101,8 +109,8 @@ static inline bool publication_came_as(const struct publication *publication, en
     return publication->packet.length > 0 && publication->packet_form == variant;
 }
 
-// A publication of a kept message; it borrows the caller's reference.
-void publication_from_message(struct publication *publication, struct message *message);
+// A publication of what a message says, which is borrowed. Who keeps it gets a copy, as of any other.
+void publication_from_message(struct publication *publication, const struct message *message);
 
 // The counted copy, made at the first call; borrowed from the publication until publication_finish. NULL if
 // there is no memory.

@@ -21,9 +21,12 @@ void segment_pool_finish(struct segment_pool *pool)
 static struct segment *segment_allocate(uint32_t capacity, struct segment_pool *pool)
 {
     struct segment *segment = malloc(sizeof *segment + capacity);
-    if (segment != NULL)
-        *segment = (struct segment){
-            .data = (uint8_t *)(segment + 1), .pool = pool, .references = 1, .capacity = capacity};
+    if (segment == NULL)
+        return NULL;
+    *segment = (struct segment){
+        .data = (uint8_t *)(segment + 1), .pool = pool, .references = 1, .capacity = capacity};
+    if (pool != NULL)
+        pool->lent++;
     return segment;
 }
 
@@ -34,9 +37,17 @@ struct segment *segment_take(struct segment_pool *pool)
         return segment_allocate(pool->capacity, pool);
     pool->idle = segment->next;
     pool->idle_count--;
+    pool->lent++;
     segment->references = 1;
     segment->used = 0;
+    segment->weight = 0;
     return segment;
+}
+
+struct segment *segment_take_exact(struct segment_pool *pool, uint32_t capacity)
+{
+    assert(pool->idle_max == 0);
+    return segment_allocate(capacity, pool);
 }
 
 struct segment *segment_create(uint32_t capacity)
@@ -47,7 +58,13 @@ struct segment *segment_create(uint32_t capacity)
 void segment_release(struct segment *segment)
 {
     struct segment_pool *pool = segment->pool;
-    if (pool == NULL || pool->idle_count >= pool->idle_max) {
+    if (pool == NULL) {
+        free(segment);
+        return;
+    }
+    pool->lent--;
+    pool->lent_weight -= segment->weight;
+    if (pool->idle_count >= pool->idle_max) {
         free(segment);
         return;
     }

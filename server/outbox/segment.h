@@ -21,15 +21,18 @@ struct segment {
     struct segment *next;      // in the pool
     uint32_t references;
     uint32_t capacity;
-    uint32_t used; // bytes written; those before it never change while anybody else refers to the segment
+    uint32_t used;   // bytes written; those before it never change while anybody else refers to the segment
+    uint32_t weight; // what it adds to its pool's lent_weight: whoever takes it says so there, too
 };
 
-// Idle segments of one size.
+// Idle segments of one size, and how many are in use.
 struct segment_pool {
     struct segment *idle;
     uint32_t idle_count;
     uint32_t idle_max; // more than this are freed
     uint32_t capacity; // bytes of each
+    uint32_t lent;     // taken and not returned
+    uint64_t lent_weight;
 };
 
 // A piece of a segment.
@@ -45,7 +48,10 @@ void segment_pool_finish(struct segment_pool *pool);
 // A segment with one reference and nothing in it; NULL if there is no memory.
 WARN_UNUSED struct segment *segment_take(struct segment_pool *pool);
 
-// The same with room for `capacity` bytes, outside any pool.
+// The same with room for `capacity` bytes, from a pool without a size of its own, which keeps none idle.
+WARN_UNUSED struct segment *segment_take_exact(struct segment_pool *pool, uint32_t capacity);
+
+// One with room for `capacity` bytes, outside any pool.
 WARN_UNUSED struct segment *segment_create(uint32_t capacity);
 
 // Puts bytes behind those of a segment outside any pool that nobody else refers to, or that is NULL: it is

@@ -90,6 +90,7 @@ static void retained_let_go(struct retained *retained, struct retained_node *nod
 {
     retained->messages--;
     retained->bytes -= message_size(node->message);
+    retained->payload_bytes -= node->message->payload.length;
     node->message->superseded = true;
     message_unref(node->message);
     node->message = NULL;
@@ -106,6 +107,7 @@ static void retained_store(struct retained *retained, struct retained_node *node
     node->stamp = stamp;
     retained->messages++;
     retained->bytes += message_size(message);
+    retained->payload_bytes += message->payload.length;
 }
 
 static bool retained_has_room(const struct retained *retained, const struct message *old,

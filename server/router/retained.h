@@ -29,6 +29,7 @@ struct retained {
     uint64_t messages;
     uint64_t messages_max;
     uint64_t bytes;
+    uint64_t payload_bytes;
     uint64_t bytes_max;
 };
 

@@ -113,3 +113,8 @@ uint64_t router_retained_bytes(const struct router *router)
 {
     return router->retained.bytes;
 }
+
+uint64_t router_retained_payload_bytes(const struct router *router)
+{
+    return router->retained.payload_bytes;
+}

@@ -107,5 +107,6 @@ uint32_t router_retained_collect(struct router *router, struct bytes filter, str
 
 uint64_t router_retained_count(const struct router *router);
 uint64_t router_retained_bytes(const struct router *router);
+uint64_t router_retained_payload_bytes(const struct router *router);
 
 #endif

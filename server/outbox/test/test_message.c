@@ -74,7 +74,7 @@ static void a_publication_is_copied_once_whoever_keeps_it(void)
     CU_ASSERT_EQUAL(heap_blocks(), blocks);
 }
 
-static void a_publication_of_a_message_copies_nothing(void)
+static void a_publication_of_a_message_borrows_it_until_somebody_keeps_it(void)
 {
     char topic[] = "a/b";
     char payload[] = "hi";
@@ -90,11 +90,10 @@ static void a_publication_of_a_message_copies_nothing(void)
     CU_ASSERT_EQUAL(again.expiry_s, 60);
     CU_ASSERT_EQUAL(again.qos, 2);
     CU_ASSERT_TRUE(again.retain);
-    CU_ASSERT_PTR_EQUAL(publication_keep(&again), message);
-    CU_ASSERT_EQUAL(message->segment.references, 2);
-    CU_ASSERT_EQUAL(heap_allocations(), before);
-    publication_finish(&again);
     CU_ASSERT_EQUAL(message->segment.references, 1);
+    CU_ASSERT_EQUAL(heap_allocations(), before);
+    CU_ASSERT_PTR_NOT_EQUAL(publication_keep(&again), message);
+    publication_finish(&again);
     message_unref(message);
 }
 
@@ -135,19 +134,53 @@ static void a_message_comes_from_the_pool_of_its_size(void)
     message_pools_finish(&pools);
 }
 
-static void a_message_above_all_pools_or_retained_comes_from_the_heap(void)
+static void a_message_above_all_pools_or_retained_has_exactly_its_memory(void)
 {
     uint64_t blocks = heap_blocks();
     struct message_pools pools;
     message_pools_init(&pools);
     struct message *large = pooled_message(&pools, (MESSAGE_POOL_FIRST << (MESSAGE_POOLS - 1)) + 1, false);
     struct message *retained = pooled_message(&pools, MESSAGE_POOL_FIRST, true);
-    CU_ASSERT_PTR_NULL(large->segment.pool);
-    CU_ASSERT_PTR_NULL(retained->segment.pool);
+    CU_ASSERT_PTR_EQUAL(large->segment.pool, &pools.exact);
+    CU_ASSERT_PTR_EQUAL(retained->segment.pool, &pools.exact);
+    CU_ASSERT_EQUAL(large->segment.capacity, message_size(large));
+    CU_ASSERT_EQUAL(retained->segment.capacity, message_size(retained));
     message_unref(large);
     message_unref(retained);
     CU_ASSERT_EQUAL(idle(&pools), 0);
     CU_ASSERT_EQUAL(heap_blocks(), blocks);
+    message_pools_finish(&pools);
+}
+
+static void expect_tally(const struct message_pools *pools, uint64_t messages, uint64_t payload_bytes)
+{
+    struct message_tally tally = message_pools_tally(pools);
+    CU_ASSERT_EQUAL(tally.messages, messages);
+    CU_ASSERT_EQUAL(tally.payload_bytes, payload_bytes);
+}
+
+static void messages_are_in_the_tally_until_nobody_refers_to_them(void)
+{
+    const uint32_t head = sizeof(struct message);
+    struct message_pools pools;
+    message_pools_init(&pools);
+    expect_tally(&pools, 0, 0);
+    struct message *small = pooled_message(&pools, head + 10, false);
+    struct message *retained = pooled_message(&pools, head + 20, true);
+    struct message *large = pooled_message(&pools, head + 9000, false);
+    struct message *other = message_create(&(struct publication){.payload = bytes_of("elsewhere")});
+    expect_tally(&pools, 3, 9030);
+    (void)message_ref(retained);
+    message_unref(retained);
+    message_unref(other);
+    expect_tally(&pools, 3, 9030);
+    message_unref(retained);
+    expect_tally(&pools, 2, 9010);
+    message_unref(small);
+    message_unref(large);
+    expect_tally(&pools, 0, 0);
+    message_unref(pooled_message(&pools, head + 30, false)); // the memory of the small one
+    expect_tally(&pools, 0, 0);
     message_pools_finish(&pools);
 }
 
@@ -159,6 +192,11 @@ static void without_memory_a_pool_has_no_message_either(void)
     heap_fail_after(0);
     CU_ASSERT_PTR_NULL(message_create(&publication));
     CU_ASSERT_TRUE(heap_recover());
+    publication.retain = true;
+    heap_fail_after(0);
+    CU_ASSERT_PTR_NULL(message_create(&publication));
+    CU_ASSERT_TRUE(heap_recover());
+    expect_tally(&pools, 0, 0);
     message_pools_finish(&pools);
 }
 
@@ -179,10 +217,13 @@ int main(void)
         {"a message may be empty", a_message_may_be_empty},
         {"the last reference frees a message", the_last_reference_frees_a_message},
         {"a publication is copied once, whoever keeps it", a_publication_is_copied_once_whoever_keeps_it},
-        {"a publication of a message copies nothing", a_publication_of_a_message_copies_nothing},
+        {"a publication of a message borrows it until somebody keeps it",
+         a_publication_of_a_message_borrows_it_until_somebody_keeps_it},
         {"a message comes from the pool of its size", a_message_comes_from_the_pool_of_its_size},
-        {"a message above all pools, or retained, comes from the heap",
-         a_message_above_all_pools_or_retained_comes_from_the_heap},
+        {"a message above all pools, or retained, has exactly its memory",
+         a_message_above_all_pools_or_retained_has_exactly_its_memory},
+        {"messages are in the tally until nobody refers to them",
+         messages_are_in_the_tally_until_nobody_refers_to_them},
         {"without memory a pool has no message either", without_memory_a_pool_has_no_message_either},
         {"without memory there is no message, and a later try succeeds",
          without_memory_there_is_no_message_and_a_later_try_succeeds},

@@ -158,6 +158,7 @@ static void filters_collect_retained_topics(void)
         CU_ASSERT_EQUAL(router_retain(router, message, 0), ROUTER_RETAINED_STORED);
         CU_ASSERT_EQUAL(router_retained_count(router), 1);
         CU_ASSERT_EQUAL(router_retained_bytes(router), publication.topic.length + 2);
+        CU_ASSERT_EQUAL(router_retained_payload_bytes(router), 2);
         struct message **messages;
         uint32_t count = router_retained_collect(router, bytes_of(pairs[i].filter), &messages);
         if (count != pairs[i].matches)
