@@ -69,6 +69,14 @@ static void attach_tell_missed(struct session *session)
     session->dropped = 0;
 }
 
+static void attach_count_client(struct broker *broker)
+{
+    uint64_t clients = atomic_fetch_add(&broker->clients, 1) + 1;
+    uint64_t maximum = atomic_load(&broker->clients_maximum);
+    while (clients > maximum && !atomic_compare_exchange_weak(&broker->clients_maximum, &maximum, clients))
+        continue;
+}
+
 static void attach_open(struct shard *shard, struct client *client, struct bytes client_id,
                         const struct packet_connect *connect)
 {
@@ -84,7 +92,7 @@ static void attach_open(struct shard *shard, struct client *client, struct bytes
     }
     session_attach(session, link);
     link_accept(link, &shard->turn, present);
-    counter_add(&shard->counters.clients_connected, 1);
+    attach_count_client(shard->broker);
     client_watch_silence(shard, client);
     attach_tell_missed(session);
     session_resume(session, &shard->turn);
@@ -117,6 +125,8 @@ static void attach_move(struct shard *shard, struct client *client, const struct
     moving->used = frame->size + left;
     client->moving = moving;
     client->state = CLIENT_MOVING;
+    counter_subtract(&shard->counters.packets_received, 1); // the other shard counts the CONNECT
+    counter_subtract(&shard->counters.connects_received, 1);
     connection_pause(&client->connection, shard->ring);
 }
 

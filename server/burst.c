@@ -10,15 +10,17 @@ static void burst_deliver(struct shard *shard, struct burst *burst)
         return;
     const struct matches *matches = &burst->matches;
     for (uint32_t i = 0; i < matches->count; i++)
-        session_deliver_span(matches->list[i].owner, &shard->turn, burst->span, burst->count);
+        session_deliver_span(matches->list[i].owner, &shard->turn, burst->span, burst->count,
+                             burst->payload_bytes);
     segment_unref(burst->span.segment);
     burst->span = (struct span){0};
     burst->count = 0;
+    burst->payload_bytes = 0;
 }
 
 // Lengthens the burst's span by the message's bytes; where they do not follow it, because the log has gone on
 // to its next segment, what there is goes out first.
-static void burst_add(struct shard *shard, struct burst *burst, struct span span)
+static void burst_add(struct shard *shard, struct burst *burst, struct span span, uint32_t payload_bytes)
 {
     if (burst->span.segment != span.segment || burst->span.offset + burst->span.length != span.offset) {
         burst_deliver(shard, burst);
@@ -26,6 +28,7 @@ static void burst_add(struct shard *shard, struct burst *burst, struct span span
     }
     burst->span.length += span.length;
     burst->count++;
+    burst->payload_bytes += payload_bytes;
 }
 
 static bool burst_fits(const struct publication *publication)
@@ -43,7 +46,7 @@ bool burst_take(struct shard *shard, struct publication *publication)
         struct span span = wirelog_publish(&shard->wirelog, publication, burst->variant);
         if (span.segment == NULL)
             return false; // no memory: who misses the message is counted where each one is sent it
-        burst_add(shard, burst, span);
+        burst_add(shard, burst, span, publication->payload.length);
     }
     if (burst->matches.shards != 0)
         publish_to_shards(shard, publication, burst->matches.shards);

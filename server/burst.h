@@ -27,6 +27,7 @@ struct burst {
     struct matches matches; // borrowed from the router
     struct span span;       // what the subscribers are still to get, counted; without segment: nothing
     uint32_t count;         // messages in it
+    uint64_t payload_bytes; // of these
     uint8_t topic[BURST_TOPIC_MAX];
 };
 

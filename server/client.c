@@ -421,7 +421,7 @@ static void client_leave_session(struct shard *shard, struct link *link)
     struct session *session = link->session;
     if (session == NULL)
         return;
-    counter_subtract(&shard->counters.clients_connected, 1);
+    atomic_fetch_sub(&shard->broker->clients, 1);
     session_detach(session);
     session->replays_to_come = false;
     if (session->clean)

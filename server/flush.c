@@ -100,6 +100,7 @@ void flush_sent(struct shard *shard, const struct ring_event *event)
     struct link *link = &client->link;
     list_remove(&client->sending);
     uint32_t length = event->result > 0 ? (uint32_t)event->result : 0;
+    counter_add(&shard->counters.bytes_sent, length);
     outbox_sent(&link->outbox,
                 client->connection.layers == NULL ? length : layers_sent(client->connection.layers, length));
     if (client->state == CLIENT_ABANDONED) {
@@ -111,7 +112,6 @@ void flush_sent(struct shard *shard, const struct ring_event *event)
         client_abandon(shard, client);
         return;
     }
-    counter_add(&shard->counters.bytes_sent, (uint64_t)event->result);
     if (link->session != NULL && session_waiting(link->session))
         session_pump(link->session, &shard->turn);
     if (link->session != NULL && !list_empty(&client->replay_requests))

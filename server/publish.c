@@ -71,36 +71,6 @@ void publish_mailed(struct shard *shard, struct publication *publication, uint32
     burst_begin(shard, publication, matches);
 }
 
-static struct metrics publish_metrics(struct shard *shard)
-{
-    struct metrics metrics = {0};
-    for (uint32_t i = 0; i < shard->broker->shard_count; i++)
-        metrics_add(&metrics, &shard->broker->shards[i].counters);
-    if (metrics.clients_connected > shard->clients_maximum)
-        shard->clients_maximum = metrics.clients_connected;
-    metrics.clients_maximum = shard->clients_maximum;
-    metrics.uptime_s = (shard->turn.now_ns - shard->broker->started_ns) / NS_PER_S;
-    metrics.wall_s = clock_wall_ns() / NS_PER_S;
-    return metrics;
-}
-
-void publish_sys(struct shard *shard)
-{
-    struct metrics metrics = publish_metrics(shard);
-    char payload[SYS_PAYLOAD_MAX];
-    uint32_t index = 0;
-    for (const char *topic; (topic = metrics_sys_topic(&metrics, &index, payload)) != NULL;) {
-        struct publication publication = {
-            .topic = bytes_of(topic),
-            .payload = bytes_of(payload),
-            .stamp_ns = shard_stamp(shard),
-            .retain = true,
-        };
-        publish_route(shard, &publication);
-        publication_finish(&publication);
-    }
-}
-
 void publish_acknowledge(struct shard *shard)
 {
     const struct acknowledgement *next;

@@ -18,9 +18,6 @@ void publish_mailed(struct shard *shard, struct publication *publication, uint32
 // Mails a publication to other shards: bit n for shard n, this one's own is passed over.
 void publish_to_shards(struct shard *shard, const struct publication *publication, uint64_t shards);
 
-// Publishes a round of $SYS topics; on shard 0.
-void publish_sys(struct shard *shard);
-
 // Hands out the acknowledgements that the store has released.
 void publish_acknowledge(struct shard *shard);
 

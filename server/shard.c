@@ -12,6 +12,7 @@
 #include "server/mail.h"
 #include "server/publish.h"
 #include "server/subscribe.h"
+#include "server/sys.h"
 
 #define RING_ENTRIES      4096u
 #define ACCEPT_AGAIN_MS   100u  // between two looks at whether there are descriptors again
@@ -123,13 +124,6 @@ static void shard_handle_events(struct shard *shard)
     handshake_go_on(shard);
 }
 
-static void shard_publish_sys(struct shard *shard)
-{
-    uint64_t interval_ns = shard->broker->config->sys_interval_s * NS_PER_S;
-    publish_sys(shard);
-    timer_arm(&shard->timers, &shard->sys, shard->turn.now_ns + interval_ns);
-}
-
 static void shard_expire_timers(struct shard *shard)
 {
     struct timer *timer;
@@ -145,7 +139,7 @@ static void shard_expire_timers(struct shard *shard)
                 timer_arm(&shard->timers, timer, shard->turn.now_ns + ACCEPT_AGAIN_MS * NS_PER_MS);
             break;
         case TIMER_SYS:
-            shard_publish_sys(shard);
+            sys_expired(shard);
             break;
         }
     }
@@ -185,8 +179,16 @@ static void shard_count(struct shard *shard)
     counter_set(&shard->counters.ring_submissions, ring.submissions);
     counter_set(&shard->counters.ring_starved, ring.starved);
     counter_set(&shard->counters.subscriptions, router_subscriptions_total(shard->router));
-    if (shard->number == 0) // every shard holds a copy of all of them
+    struct message_tally stored = message_pools_tally(&shard->messages);
+    if (shard->number == 0) { // every shard holds a copy of all that is retained
         counter_set(&shard->counters.retained_messages, router_retained_count(shard->router));
+    } else { // what is retained has been made in these pools, as everything that a shard publishes
+        assert(stored.messages >= router_retained_count(shard->router));
+        stored.messages -= router_retained_count(shard->router);
+        stored.payload_bytes -= router_retained_payload_bytes(shard->router);
+    }
+    counter_set(&shard->counters.messages_stored, stored.messages);
+    counter_set(&shard->counters.stored_bytes, stored.payload_bytes);
 }
 
 static bool acceptors_idle(const struct shard *shard)
@@ -288,9 +290,7 @@ static int shard_open(struct shard *shard)
     ring_watch(shard->ring, &shard->wake, shard->mailbox.wake_fd);
     shard->turn.now_ns = clock_monotonic_ns();
     shard->accept_again.kind = TIMER_ACCEPT_AGAIN;
-    shard->sys.kind = TIMER_SYS;
-    if (shard->number == 0 && shard->broker->config->sys_interval_s > 0)
-        shard_publish_sys(shard);
+    sys_begin(shard);
     for (uint32_t i = 0; i < shard->broker->listener_count; i++)
         shard->acceptors[i] = (struct acceptor){.operation = {.owner = OWNER_ACCEPTOR},
                                                 .listener = &shard->broker->listeners[i]};

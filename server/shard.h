@@ -35,13 +35,15 @@ struct broker {
     uint32_t listener_count;
     struct shard *shards;
     uint32_t shard_count;
-    uint64_t hash_seed;           // places client ids on shards, and seeds every hash table
-    uint64_t started_ns;          // monotonic
-    uint64_t descriptors_max;     // connections that the limit on open files leaves room for
-    const char *ring_disable;     // features not to use, or NULL
-    _Atomic uint64_t connections; // open, on all shards
-    _Atomic uint64_t sessions;    // on all shards
-    sem_t reported;               // posted by each shard when it has started, and when it has stopped reading
+    uint64_t hash_seed;               // places client ids on shards, and seeds every hash table
+    uint64_t started_ns;              // monotonic
+    uint64_t descriptors_max;         // connections that the limit on open files leaves room for
+    const char *ring_disable;         // features not to use, or NULL
+    _Atomic uint64_t connections;     // open, on all shards
+    _Atomic uint64_t sessions;        // on all shards
+    _Atomic uint64_t clients;         // connected, on all shards
+    _Atomic uint64_t clients_maximum; // the most that there were at once
+    sem_t reported; // posted by each shard when it has started, and when it has stopped reading
 };
 
 // Who embeds an operation of the ring, told by its `owner`.
@@ -121,7 +123,7 @@ struct shard {
     struct random random; // for client ids of the broker's choice
     uint64_t stamp_ns;    // of the last publication: strictly rising
     struct timer sys;
-    uint64_t clients_maximum;
+    struct metrics_history history; // of the rounds of $SYS topics; shard 0's
     enum shard_phase phase;
     enum shard_phase phase_asked; // by main: begins in the same turn
     uint64_t finish_deadline_ns;

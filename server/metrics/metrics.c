@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/metrics/metrics.h"
 
-#include <inttypes.h>
-#include <stdio.h>
+#include <math.h>
 
 void metrics_add(struct metrics *metrics, const struct counters *counters)
 {
@@ -11,82 +10,64 @@ void metrics_add(struct metrics *metrics, const struct counters *counters)
 #undef COUNTER
 }
 
-// A topic is written by a function, which is given where in the metrics its figure lies (if it is one
-// figure).
-typedef void (*sys_writer)(const struct metrics *metrics, size_t offset, char *payload);
-
-static void write_number(const struct metrics *metrics, size_t offset, char *payload)
+// As mosquitto does it: the rate since the last round, for each minute, takes its place in an average whose
+// older part fades with the time that has passed. It begins with 0.
+static double load_average(double average, double rate, double seconds, double span_s)
 {
-    uint64_t number;
-    memcpy(&number, (const uint8_t *)metrics + offset, sizeof number);
-    (void)snprintf(payload, SYS_PAYLOAD_MAX, "%" PRIu64, number); // twenty digits always fit
+    return rate + exp(-seconds / span_s) * (average - rate);
 }
 
-static void write_disconnected(const struct metrics *metrics, size_t offset, char *payload)
+static void compare_loads(struct metrics_history *history, const uint64_t counts[LOADS], double seconds)
+{
+    static const double spans_s[LOAD_SPANS] = {60, 300, 900};
+    for (uint32_t load = 0; load < LOADS; load++) {
+        // The sum may be seen a little lower than before: a connection that changes shards is counted anew.
+        uint64_t before = history->counts[load];
+        double rate = counts[load] > before ? (double)(counts[load] - before) * 60 / seconds : 0;
+        for (uint32_t span = 0; span < LOAD_SPANS; span++)
+            history->loads[load][span] =
+                load_average(history->loads[load][span], rate, seconds, spans_s[span]);
+    }
+}
+
+// With the round before, if there was one.
+static void compare(struct metrics *metrics, struct metrics_history *history)
+{
+    const uint64_t counts[LOADS] = {
+#define LOAD(name, figure) metrics->figure,
+#include "server/metrics/loads.def"
+#undef LOAD
+    };
+    if (history->now_ns != 0) {
+        double seconds = (double)(metrics->now_ns - history->now_ns) / NS_PER_S;
+        compare_loads(history, counts, seconds);
+        metrics->cpu_percent = (double)(metrics->cpu_ns - history->cpu_ns) / NS_PER_S / seconds * 100;
+    }
+    memcpy(history->counts, counts, sizeof counts);
+    history->cpu_ns = metrics->cpu_ns;
+    history->now_ns = metrics->now_ns;
+}
+
+void metrics_complete(struct metrics *metrics, struct metrics_history *history)
 {
     // The shards were read one after the other, while they went on counting.
-    uint64_t connected = metrics->clients_connected;
-    uint64_t away = metrics->sessions > connected ? metrics->sessions - connected : 0;
-    (void)snprintf(payload, SYS_PAYLOAD_MAX, "%" PRIu64, away); // fits
+    metrics->clients_disconnected =
+        metrics->sessions > metrics->clients_connected ? metrics->sessions - metrics->clients_connected : 0;
+    metrics->packets_sent = metrics->controls_sent + metrics->publishes_sent;
+    metrics->messages_inflight_both = metrics->messages_inflight + metrics->messages_inflight_in;
+    metrics->uptime_s = (metrics->now_ns - metrics->started_ns) / NS_PER_S;
+    compare(metrics, history);
+    if (metrics->memory_bytes > history->memory_bytes_maximum)
+        history->memory_bytes_maximum = metrics->memory_bytes;
+    if (metrics->cpu_percent > history->cpu_percent_maximum)
+        history->cpu_percent_maximum = metrics->cpu_percent;
+    metrics->memory_bytes_maximum = history->memory_bytes_maximum;
+    metrics->cpu_percent_maximum = history->cpu_percent_maximum;
+    memcpy(metrics->loads, history->loads, sizeof metrics->loads);
 }
 
-static void write_version(const struct metrics *metrics, size_t offset, char *payload)
+uint64_t metrics_round_delay_ns(uint64_t wall_ns, uint64_t interval_ns)
 {
-    (void)snprintf(payload, SYS_PAYLOAD_MAX, "hbmqtt version %s", HBMQTT_VERSION); // fits by its definition
-}
-
-static void write_time(const struct metrics *metrics, size_t offset, char *payload)
-{
-    time_t seconds = (time_t)metrics->wall_s;
-    struct tm tm;
-    (void)strftime(payload, SYS_PAYLOAD_MAX, "%Y-%m-%dT%H:%M:%SZ",
-                   gmtime_r(&seconds, &tm)); // twenty characters
-}
-
-static void write_uptime_formatted(const struct metrics *metrics, size_t offset, char *payload)
-{
-    uint64_t s = metrics->uptime_s;
-    (void)snprintf(payload, SYS_PAYLOAD_MAX, "%" PRIu64 " days, %02u:%02u:%02u", s / 86400,
-                   (unsigned)(s / 3600 % 24), (unsigned)(s / 60 % 60), (unsigned)(s % 60)); // fits
-}
-
-#define NUMBER(member) write_number, offsetof(struct metrics, member)
-
-static const struct sys_topic {
-    const char *topic;
-    sys_writer write;
-    size_t offset;
-} sys_topics[] = {
-    {"$SYS/broker/version", write_version, 0},
-    {"$SYS/broker/time", write_time, 0},
-    {"$SYS/broker/uptime", NUMBER(uptime_s)},
-    // The original's spelling, which dashboards know, and the right one.
-    {"$SYS/broker/uptime/formated", write_uptime_formatted, 0},
-    {"$SYS/broker/uptime/formatted", write_uptime_formatted, 0},
-    {"$SYS/broker/load/bytes/received", NUMBER(bytes_received)},
-    {"$SYS/broker/load/bytes/sent", NUMBER(bytes_sent)},
-    {"$SYS/broker/messages/received", NUMBER(packets_received)},
-    {"$SYS/broker/messages/sent", NUMBER(packets_sent)},
-    {"$SYS/broker/messages/publish/received", NUMBER(publishes_received)},
-    {"$SYS/broker/messages/publish/sent", NUMBER(publishes_sent)},
-    {"$SYS/broker/messages/publish/dropped", NUMBER(publishes_dropped)},
-    {"$SYS/broker/messages/inflight", NUMBER(messages_inflight)},
-    {"$SYS/broker/messages/stored", NUMBER(messages_queued)},
-    {"$SYS/broker/messages/retained/count", NUMBER(retained_messages)},
-    {"$SYS/broker/messages/subscriptions/count", NUMBER(subscriptions)},
-    {"$SYS/broker/clients/connected", NUMBER(clients_connected)},
-    {"$SYS/broker/clients/disconnected", write_disconnected, 0},
-    {"$SYS/broker/clients/maximum", NUMBER(clients_maximum)},
-    {"$SYS/broker/clients/total", NUMBER(sessions)},
-    {"$SYS/broker/ring/enters", NUMBER(ring_enters)},
-    {"$SYS/broker/ring/submissions", NUMBER(ring_submissions)},
-};
-
-const char *metrics_sys_topic(const struct metrics *metrics, uint32_t *index, char *payload)
-{
-    if (*index >= sizeof sys_topics / sizeof sys_topics[0])
-        return NULL;
-    const struct sys_topic *entry = &sys_topics[(*index)++];
-    entry->write(metrics, entry->offset, payload);
-    return entry->topic;
+    uint64_t left_ns = interval_ns - wall_ns % interval_ns;
+    return left_ns > interval_ns / 10 ? left_ns : left_ns + interval_ns;
 }

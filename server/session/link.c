@@ -25,7 +25,7 @@ void link_finish(struct link *link)
 void link_put(struct link *link, struct turn *turn, const struct packet *packet)
 {
     outbox_put_packet(&link->outbox, packet, link->version);
-    counter_add(&turn->counters->packets_sent, 1);
+    counter_add(&turn->counters->controls_sent, 1);
     link_touch(link, turn);
 }
 
@@ -38,7 +38,7 @@ void link_put_ack(struct link *link, struct turn *turn, uint8_t packet_type, uin
         return;
     }
     outbox_put_ack(&link->outbox, packet_type, packet_id);
-    counter_add(&turn->counters->packets_sent, 1);
+    counter_add(&turn->counters->controls_sent, 1);
     link_touch(link, turn);
 }
 
@@ -118,8 +118,9 @@ static void link_handle_publish(struct link *link, struct turn *turn, struct eff
         return;
     }
     counter_add(&turn->counters->publishes_received, 1);
+    counter_add(&turn->counters->publish_bytes_received, publish->payload.length);
     bool routed = access_may_publish(publish->topic); // else acknowledged and dropped [MQTT-3.3.5-2]
-    if (publish->qos == 2 && !session_receive_begin(link->session, publish->packet_id))
+    if (publish->qos == 2 && !session_receive_begin(link->session, turn, publish->packet_id))
         routed = false;
     if (routed)
         effect->kind = EFFECT_PUBLISH;
@@ -142,7 +143,7 @@ static void link_handle_open(struct link *link, struct turn *turn, struct effect
         session_acknowledged(link->session, turn, packet->type, &packet->ack);
         break;
     case PACKET_PUBREL: // PUBCOMP answers every PUBREL, also one whose PUBLISH is not known [MQTT-4.3.3-2]
-        session_receive_release(link->session, packet->ack.packet_id);
+        session_receive_release(link->session, turn, packet->ack.packet_id);
         effect_acknowledge(effect, PACKET_PUBCOMP, packet->ack.packet_id);
         break;
     case PACKET_SUBSCRIBE:
@@ -173,6 +174,8 @@ void link_handle(struct link *link, const struct frame *frame, struct turn *turn
     effect->acknowledge = 0;
     counter_add(&turn->counters->packets_received, 1);
     bool is_connect = frame_type(frame) == PACKET_CONNECT;
+    if (is_connect)
+        counter_add(&turn->counters->connects_received, 1);
     if (is_connect != (link->state == LINK_NEW)) {
         effect_close(effect, REASON_PROTOCOL_ERROR); // [MQTT-3.1.0-1, MQTT-3.1.0-2]
         return;

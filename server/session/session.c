@@ -38,6 +38,8 @@ void session_destroy(struct session *session, struct turn *turn)
     assert(session->link == NULL && session->subscriber == NULL);
     counter_subtract(&turn->counters->messages_inflight, session->outgoing.count);
     counter_subtract(&turn->counters->messages_queued, queue_count(&session->queue));
+    if (session->incoming != NULL)
+        counter_subtract(&turn->counters->messages_inflight_in, session->incoming->count);
     session_drop_inflight(session);
     queue_finish(&session->queue);
     replay_destroy_all(&session->replays);
@@ -106,10 +108,11 @@ static struct packet_publish publish_of(const struct message *message, struct de
     };
 }
 
-static void session_count_sent(struct session *session, struct turn *turn)
+static void session_count_sent(struct session *session, struct turn *turn, uint32_t count,
+                               uint64_t payload_bytes)
 {
-    counter_add(&turn->counters->packets_sent, 1);
-    counter_add(&turn->counters->publishes_sent, 1);
+    counter_add(&turn->counters->publishes_sent, count);
+    counter_add(&turn->counters->publish_bytes_sent, payload_bytes);
     link_touch(session->link, turn);
 }
 
@@ -117,7 +120,7 @@ static void session_put_publish(struct session *session, struct turn *turn, stru
                                 const struct packet_publish *publish)
 {
     outbox_put_publish(&session->link->outbox, publish, session->link->version, message);
-    session_count_sent(session, turn);
+    session_count_sent(session, turn, 1, message->payload.length);
 }
 
 // Begins an exchange for a message above QoS 0. Returns its packet identifier, or 0 if the window is full.
@@ -175,7 +178,7 @@ static bool session_send_copy(struct session *session, struct turn *turn, struct
     if (packet_id == 0)
         return false;
     outbox_put_copy(outbox, packet, packet_id_at, packet_id);
-    session_count_sent(session, turn);
+    session_count_sent(session, turn, 1, publication->payload.length);
     return true;
 }
 
@@ -237,24 +240,27 @@ static void session_deliver_singly(struct session *session, struct turn *turn, s
 {
     while (span.length > 0) {
         struct frame frame = {0};
+        struct packet packet;
         enum frame_status status = frame_read(span_bytes(span), UINT32_MAX, &frame);
         assert(status == FRAME_READY); // we encoded it
-        session_deliver_span(session, turn, (struct span){span.segment, span.offset, frame.size}, 1);
+        uint8_t reason = packet_decode(&frame, session->link->version, &packet);
+        assert(reason == REASON_SUCCESS);
+        session_deliver_span(session, turn, (struct span){span.segment, span.offset, frame.size}, 1,
+                             packet.publish.payload.length);
         span.offset += frame.size;
         span.length -= frame.size;
     }
 }
 
-void session_deliver_span(struct session *session, struct turn *turn, struct span span, uint32_t count)
+void session_deliver_span(struct session *session, struct turn *turn, struct span span, uint32_t count,
+                          uint64_t payload_bytes)
 {
     struct link *link = session->link;
     if (link == NULL)
         return;
     if (outbox_has_room(&link->outbox, span.length)) {
         outbox_append(&link->outbox, span);
-        counter_add(&turn->counters->publishes_sent, count);
-        counter_add(&turn->counters->packets_sent, count);
-        link_touch(link, turn);
+        session_count_sent(session, turn, count, payload_bytes);
     } else if (count > 1) {
         session_deliver_singly(session, turn, span);
     } else {
@@ -268,7 +274,7 @@ static void session_deliver_shared(struct session *session, struct turn *turn,
     enum wire_variant variant = session->link->version == MQTT_VERSION_5_0 ? WIRE_5 : WIRE_3;
     struct span span = wirelog_publish(turn->wirelog, publication, variant + (retain ? 1 : 0));
     if (span.segment != NULL)
-        session_deliver_span(session, turn, span, 1);
+        session_deliver_span(session, turn, span, 1, publication->payload.length);
     else
         session_count_dropped(session, turn);
 }
@@ -336,20 +342,20 @@ void session_acknowledged(struct session *session, struct turn *turn, uint8_t pa
         session_pump(session, turn);
 }
 
-bool session_receive_begin(struct session *session, uint16_t packet_id)
+bool session_receive_begin(struct session *session, struct turn *turn, uint16_t packet_id)
 {
     if (session->incoming == NULL)
         session->incoming = memory_require(sizeof *session->incoming);
     if (packet_id_set_has(session->incoming, packet_id))
         return false;
     packet_id_set_add(session->incoming, packet_id);
+    counter_add(&turn->counters->messages_inflight_in, 1);
     return true;
 }
 
-void session_receive_release(struct session *session, uint16_t packet_id)
+void session_receive_release(struct session *session, struct turn *turn, uint16_t packet_id)
 {
-    if (session->incoming == NULL)
-        return;
-    (void)packet_id_set_remove(session->incoming,
-                               packet_id); // whether it was there changes nothing [MQTT-4.3.3-2]
+    // Whether it was there changes nothing for the client. [MQTT-4.3.3-2]
+    if (session->incoming != NULL && packet_id_set_remove(session->incoming, packet_id))
+        counter_subtract(&turn->counters->messages_inflight_in, 1);
 }

@@ -65,9 +65,10 @@ void session_resume(struct session *session, struct turn *turn);
 void session_deliver(struct session *session, struct turn *turn, struct publication *publication,
                      struct subscription_options options, uint32_t identifier);
 
-// `count` messages of QoS 0 that lie in the wire log one behind the other, for a session that has just taken
-// one of the same kind straight from there.
-void session_deliver_span(struct session *session, struct turn *turn, struct span span, uint32_t count);
+// `count` messages of QoS 0, with so many bytes of payload together, that lie in the wire log one behind the
+// other, for a session that has just taken one of the same kind straight from there.
+void session_deliver_span(struct session *session, struct turn *turn, struct span span, uint32_t count,
+                          uint64_t payload_bytes);
 
 // The retained messages that a new subscription matched, as collected by the router: takes the array and its
 // references.
@@ -92,8 +93,8 @@ void session_acknowledged(struct session *session, struct turn *turn, uint8_t pa
 
 // QoS 2 towards the broker. Begin returns true if the identifier is new and the message is to be routed,
 // false for a repetition that is only acknowledged [MQTT-4.3.3-2]; release is PUBREL, for any identifier.
-bool session_receive_begin(struct session *session, uint16_t packet_id);
-void session_receive_release(struct session *session, uint16_t packet_id);
+bool session_receive_begin(struct session *session, struct turn *turn, uint16_t packet_id);
+void session_receive_release(struct session *session, struct turn *turn, uint16_t packet_id);
 
 // The sessions of a shard by client id.
 struct session_registry {

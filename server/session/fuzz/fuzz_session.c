@@ -367,7 +367,9 @@ static void close_shard(void)
     session_destroy(session, &shard.turn);
     session = NULL;
     expect(counter_read(&shard.counters.messages_inflight) == 0);
+    expect(counter_read(&shard.counters.messages_inflight_in) == 0);
     expect(counter_read(&shard.counters.messages_queued) == 0);
+    expect(message_pools_tally(&shard.messages).messages == 0);
     expect(list_empty(&shard.turn.dirty));
     wirelog_finish(&shard.wirelog);
     segment_pool_finish(&shard.log_segments);

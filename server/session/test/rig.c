@@ -22,7 +22,9 @@ void rig_close(void)
 {
     CU_ASSERT_TRUE(list_empty(&rig.turn.dirty));
     CU_ASSERT_EQUAL(counter_read(&rig.counters.messages_inflight), 0);
+    CU_ASSERT_EQUAL(counter_read(&rig.counters.messages_inflight_in), 0);
     CU_ASSERT_EQUAL(counter_read(&rig.counters.messages_queued), 0);
+    CU_ASSERT_EQUAL(message_pools_tally(&rig.messages).messages, 0);
     wirelog_finish(&rig.wirelog);
     segment_pool_finish(&rig.log_segments);
     segment_pool_finish(&rig.chunks);

@@ -172,6 +172,7 @@ static void qos_2_repeated_is_only_acknowledged(void)
     CU_ASSERT_EQUAL(client.routed, 1);                 // [MQTT-4.3.3-2]
     client_sends(&client, "34 07 0001 'a' ffff 'hi'");
     CU_ASSERT_EQUAL(client.routed, 2);
+    CU_ASSERT_EQUAL(counter_read(&rig.counters.messages_inflight_in), 2);
     CU_ASSERT_TRUE(client_gets(&client, "50 02 0001 50 02 0001 50 02 0001 50 02 ffff"));
     end_connected();
 }
@@ -192,6 +193,7 @@ static void every_pubrel_is_completed(void)
     CU_ASSERT_TRUE(effect_is(EFFECT_ACKNOWLEDGE, PACKET_PUBCOMP, 5));
     client_sends(&client, "34 07 0001 'a' 0001 'hi' 62 02 0001 62 02 0001 62 02 0002");
     CU_ASSERT_TRUE(client_gets(&client, "70 02 0005 50 02 0001 70 02 0001 70 02 0001 70 02 0002"));
+    CU_ASSERT_EQUAL(counter_read(&rig.counters.messages_inflight_in), 0);
     end_connected();
 }
 
@@ -280,8 +282,10 @@ static void packets_are_counted(void)
     client_sends(&client, "c0 00 30 05 0001 'a' 'hi' 32 07 0001 'a' 0001 'hi'");
     (void)client_reads(&client);
     CU_ASSERT_EQUAL(counter_read(&rig.counters.packets_received), 4);
-    CU_ASSERT_EQUAL(counter_read(&rig.counters.packets_sent), 3);
+    CU_ASSERT_EQUAL(counter_read(&rig.counters.controls_sent), 3);
+    CU_ASSERT_EQUAL(counter_read(&rig.counters.connects_received), 1);
     CU_ASSERT_EQUAL(counter_read(&rig.counters.publishes_received), 2);
+    CU_ASSERT_EQUAL(counter_read(&rig.counters.publish_bytes_received), 4);
     CU_ASSERT_EQUAL(counter_read(&rig.counters.publishes_sent), 0);
     end_connected();
 }

@@ -449,10 +449,11 @@ static void messages_that_lie_together_leave_together(void)
 {
     open_connected();
     struct span span = four_in_the_log();
-    session_deliver_span(client.session, &rig.turn, span, 4);
+    session_deliver_span(client.session, &rig.turn, span, 4, 4);
     segment_unref(span.segment);
     CU_ASSERT_EQUAL(client.link.outbox.tail - client.link.outbox.head, 1);
     CU_ASSERT_EQUAL(gauge(&rig.counters.publishes_sent), 4);
+    CU_ASSERT_EQUAL(gauge(&rig.counters.publish_bytes_sent), 4);
     CU_ASSERT_TRUE(client_is_dirty(&client));
     CU_ASSERT_TRUE(
         client_gets(&client, "30 04 0001 'a' '1' 30 04 0001 'a' '2' 30 04 0001 'a' '3' 30 04 0001 'a' '4'"));
@@ -466,11 +467,12 @@ static void of_messages_that_lie_together_as_many_leave_as_have_room(void)
     client_connects(&client, true);
     client_is_sent(&client, "a", "0", 0, 0);
     struct span span = four_in_the_log();
-    session_deliver_span(client.session, &rig.turn, span, 4);
+    session_deliver_span(client.session, &rig.turn, span, 4, 4);
     segment_unref(span.segment);
     CU_ASSERT_EQUAL(DROPPED, 2);
     CU_ASSERT_EQUAL(client.link.dropped, 2);
     CU_ASSERT_EQUAL(gauge(&rig.counters.publishes_sent), 3);
+    CU_ASSERT_EQUAL(gauge(&rig.counters.publish_bytes_sent), 3);
     CU_ASSERT_TRUE(client_gets(&client, "30 04 0001 'a' '0' 30 04 0001 'a' '1' 30 04 0001 'a' '2'"));
     end_connected();
 }
