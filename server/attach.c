@@ -60,12 +60,22 @@ static bool attach_keep_will(struct client *client, const struct packet_connect 
     return client->link.will != NULL;
 }
 
-static void attach_tell_missed(struct session *session)
+static void attach_tell(const struct client *client, bool present)
 {
+    struct session *session = client->link.session;
+    if (session->dropped == 0 && !log_enabled(LOG_DEBUG))
+        return;
+    char address[ADDRESS_TEXT_BYTES];
+    struct log_subject subject = client_subject(client, address);
+    log_peer_about(LOG_DEBUG, &subject, "connected, with %s",
+                   present          ? "its session"
+                   : session->clean ? "a clean session"
+                                    : "a new session");
     if (session->dropped > 0)
-        log_peer("client '%.*s' is back: %" PRIu64 " messages were dropped while it was away (limits "
-                 "queued_messages_max, queued_bytes_max)",
-                 (int)session->client_id_length, (const char *)session->client_id, session->dropped);
+        log_peer_about(LOG_INFO, &subject,
+                       "is back: %" PRIu64 " messages were dropped while it was away (limits "
+                       "queued_messages_max, queued_bytes_max)",
+                       session->dropped);
     session->dropped = 0;
 }
 
@@ -94,7 +104,7 @@ static void attach_open(struct shard *shard, struct client *client, struct bytes
     link_accept(link, &shard->turn, present);
     attach_count_client(shard->broker);
     client_watch_silence(shard, client);
-    attach_tell_missed(session);
+    attach_tell(client, present);
     session_resume(session, &shard->turn);
 }
 

@@ -56,10 +56,12 @@ static void client_uncount(struct shard *shard, struct listener *listener)
     atomic_fetch_sub(&shard->broker->connections, 1);
 }
 
-const char *client_name(const struct client *client, char text[ADDRESS_TEXT_BYTES])
+struct log_subject client_subject(const struct client *client, char address[ADDRESS_TEXT_BYTES])
 {
-    connection_peer(&client->connection, text);
-    return text;
+    const struct session *session = client->link.session;
+    struct bytes id = session == NULL ? bytes_of("") : session_client_id(session);
+    connection_peer(&client->connection, address);
+    return (struct log_subject){(const char *)id.data, id.length, address};
 }
 
 // An abandoned client is freed at the end of the turn in which the last of its operations came back.
@@ -401,19 +403,18 @@ void client_resume_paused(struct shard *shard)
 
 static void client_tell_closed(const struct client *client, uint8_t reason)
 {
-    char peer[ADDRESS_TEXT_BYTES];
-    const struct session *session = client->link.session;
+    char address[ADDRESS_TEXT_BYTES];
     bool fault = reason != REASON_SUCCESS && reason != REASON_UNSPECIFIED_ERROR &&
                  reason != REASON_SESSION_TAKEN_OVER && reason != REASON_SERVER_SHUTTING_DOWN;
     if (!fault && !log_enabled(LOG_DEBUG))
         return;
-    struct bytes id = session == NULL ? bytes_of("") : session_client_id(session);
+    struct log_subject subject = client_subject(client, address);
     if (fault)
-        log_peer("client '%.*s' at %s: connection closed: %s", (int)id.length, (const char *)id.data,
-                 client_name(client, peer), client->why != NULL ? client->why : reason_text(reason));
+        log_peer_about(LOG_INFO, &subject, "connection closed: %s",
+                       client->why != NULL ? client->why : reason_text(reason));
     else
-        log_debug("client '%.*s' at %s: connection ends: %s", (int)id.length, (const char *)id.data,
-                  client_name(client, peer), reason == REASON_SUCCESS ? "disconnected" : reason_text(reason));
+        log_peer_about(LOG_DEBUG, &subject, "connection ends: %s",
+                       reason == REASON_SUCCESS ? "disconnected" : reason_text(reason));
 }
 
 static void client_leave_session(struct shard *shard, struct link *link)

@@ -103,8 +103,8 @@ void client_settle(struct shard *shard, struct client *client);
 // at when the last one came.
 void client_watch_silence(struct shard *shard, struct client *client);
 
-// The address of its peer, in `text`, for a line of the log.
-const char *client_name(const struct client *client, char text[ADDRESS_TEXT_BYTES]);
+// Who it is, for a line of the log; the address of its peer is in `address`.
+struct log_subject client_subject(const struct client *client, char address[ADDRESS_TEXT_BYTES]);
 
 // Frees a client without touching its descriptor.
 void client_free(struct shard *shard, struct client *client);

@@ -60,19 +60,22 @@ static void flush_tell_dropped(struct shard *shard, struct client *client)
     if (client->told_dropped == 1)
         counter_add(&shard->counters.slow_consumers, 1);
     client->told_dropped = link->dropped * 2; // ever less often, for as long as it goes on
-    char peer[ADDRESS_TEXT_BYTES];
-    log_peer("client '%.*s' at %s does not keep up: %" PRIu64
-             " messages dropped on this connection so far (limits "
-             "outbox_bytes_max, queued_messages_max, queued_bytes_max)",
-             (int)link->session->client_id_length, (const char *)link->session->client_id,
-             client_name(client, peer), link->dropped);
+    char address[ADDRESS_TEXT_BYTES];
+    struct log_subject subject = client_subject(client, address);
+    log_peer_about(LOG_INFO, &subject,
+                   "does not keep up: %" PRIu64 " messages dropped on this connection so far (limits "
+                   "outbox_bytes_max, queued_messages_max, queued_bytes_max)",
+                   link->dropped);
 }
 
 static void flush_client(struct shard *shard, struct client *client)
 {
     struct outbox *outbox = &client->link.outbox;
     if (outbox->failed && client->state != CLIENT_ABANDONED) {
-        log_peer("out of memory for what a client is to receive; its connection is closed");
+        char address[ADDRESS_TEXT_BYTES];
+        struct log_subject subject = client_subject(client, address);
+        log_peer_about(LOG_INFO, &subject,
+                       "out of memory for what it is to receive; its connection is closed");
         client_close(shard, client, REASON_QUOTA_EXCEEDED);
         client_abandon(shard, client);
         return;

@@ -238,9 +238,11 @@ static void tell_started(const struct broker *broker)
 static void await_signal(struct broker *broker, const sigset_t *signals)
 {
     int signal = 0;
-    while (sigwait(signals, &signal) != 0 || signal == SIGHUP)
+    while (sigwait(signals, &signal) != 0 || signal == SIGHUP || signal == SIGUSR1) {
+        log_reopen();
         if (signal == SIGHUP)
             listeners_reload(broker);
+    }
     log_info("stopping: %s", signal == SIGINT ? "interrupted" : "terminated");
 }
 
@@ -263,8 +265,12 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGUSR1);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); // cannot fail with these arguments
-    (void)signal(SIGPIPE, SIG_IGN);                   // a log whose reader has gone must not end the broker
+    // A log whose reader has gone, or that has reached the limit on the size of files, must not end the
+    // broker.
+    (void)signal(SIGPIPE, SIG_IGN);
+    (void)signal(SIGXFSZ, SIG_IGN);
 
     broker.config = config;
     broker.access.allow_anonymous = config->auth.allow_anonymous;

@@ -95,9 +95,11 @@ static void replay_request_add(struct shard *shard, struct client *client, struc
     if (client->replay_request_count >=
         turn_limits(&shard->turn, client->link.listener)->session_subscriptions_max) {
         counter_add(&shard->counters.publishes_dropped, 1);
-        log_peer(
-            "a client subscribes faster than it reads and misses the retained messages of a subscription "
-            "(limit session_subscriptions_max)");
+        char address[ADDRESS_TEXT_BYTES];
+        struct log_subject subject = client_subject(client, address);
+        log_peer_about(LOG_INFO, &subject,
+                       "subscribes faster than it reads and misses the retained messages of a subscription "
+                       "(limit session_subscriptions_max)");
         return;
     }
     struct replay_request *request = memory_require(sizeof *request + filter.length);
