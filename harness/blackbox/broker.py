@@ -157,13 +157,13 @@ class Broker:
             config.write_text(mosquitto_conf(self.settings, port))
             self.process = Process([MOSQUITTO, "-c", config], preexec=self.preexec)
             self.address = ("127.0.0.1", port)
-            wait_until(lambda: self._answers() or not self.process.alive(), "mosquitto listens or ends")
+            wait_until(lambda: self.answers() or not self.process.alive(), "mosquitto listens or ends")
             if self.process.alive():
                 return
             self.process.kill()
         raise ProcessError(f"mosquitto did not start:\n{self.process.stderr()}")
 
-    def _answers(self):
+    def answers(self):
         try:
             socket.create_connection(self.address, timeout=1).close()
             return True
