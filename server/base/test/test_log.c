@@ -340,8 +340,9 @@ static int count_rising_lines(void)
     int last = -1;
     for (const char *line = text; (line = strstr(line, "info: line ")) != NULL; count++) {
         line += strlen("info: line ");
-        CU_ASSERT_TRUE(atoi(line) > last);
-        last = atoi(line);
+        int number = (int)strtol(line, NULL, 10);
+        CU_ASSERT_TRUE(number > last);
+        last = number;
     }
     return count;
 }
