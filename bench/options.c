@@ -238,8 +238,34 @@ static int parse_path(int id, const char *text, const char **ret_path)
     return 0;
 }
 
+// What an option without a value switches on; NULL for any other.
+static bool *flag_of(int id, struct options *options)
+{
+    switch (id) {
+    case OPTION_TLS:
+        return &options->tls;
+    case OPTION_RESUME:
+        return &options->resume;
+    case OPTION_WS:
+        return &options->ws;
+    case OPTION_SYSCALLS:
+        return &options->syscalls;
+    case OPTION_RING:
+        return &options->ring;
+    case OPTION_JSON:
+        return &options->json;
+    default:
+        return NULL;
+    }
+}
+
 static int parse_option(int id, const char *text, struct options *options)
 {
+    bool *flag = flag_of(id, options);
+    if (flag != NULL) {
+        *flag = true;
+        return 0;
+    }
     switch (id) {
     case OPTION_HOST:
         options->host = text;
@@ -247,17 +273,8 @@ static int parse_option(int id, const char *text, struct options *options)
     case OPTION_PORT:
         options->port = text;
         return 0;
-    case OPTION_TLS:
-        options->tls = true;
-        return 0;
-    case OPTION_RESUME:
-        options->resume = true;
-        return 0;
     case OPTION_CAFILE:
         options->cafile = text;
-        return 0;
-    case OPTION_WS:
-        options->ws = true;
         return 0;
     case OPTION_WS_PATH:
         return parse_path(id, text, &options->ws_path);
@@ -293,15 +310,6 @@ static int parse_option(int id, const char *text, struct options *options)
         return parse_u32(id, text, 1, WINDOW_MAX, &options->window);
     case OPTION_BATCH:
         return parse_u32(id, text, 1, WINDOW_MAX, &options->batch);
-    case OPTION_SYSCALLS:
-        options->syscalls = true;
-        return 0;
-    case OPTION_RING:
-        options->ring = true;
-        return 0;
-    case OPTION_JSON:
-        options->json = true;
-        return 0;
     case OPTION_HELP:
         fputs(usage, stdout);
         return 1;
