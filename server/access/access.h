@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The door of server/access/: who may connect, and who may publish where.
+// The door of server/access/: who may connect, and who may publish, subscribe to and be sent what.
 #ifndef ACCESS_ACCESS_H
 #define ACCESS_ACCESS_H
 
 #include "proto/proto.h"
+#include "server/access/acl.h"      // rule sets
+#include "server/access/acl_file.h" // mosquitto's file of them
+#include "server/access/permit.h"   // what one client may do
 
 struct access {
     bool allow_anonymous; // whether a client may connect without credentials that were checked
