@@ -15,6 +15,7 @@ Environment:
 """
 
 import functools
+import getpass
 import os
 import re
 import shlex
@@ -98,6 +99,8 @@ def mosquitto_conf(settings, port):
         "log_type error",
         "log_type warning",
     ]
+    if "acl_file" in settings:  # which it reads as this user
+        lines += [f"user {getpass.getuser()}", f"acl_file {settings['acl_file']}"]
     return "\n".join(lines + [f"{MOSQUITTO_LIMITS[key]} {value}" for key, value in limits.items()]) + "\n"
 
 
