@@ -13,9 +13,11 @@
 //
 // What mosquitto 2.0 decides otherwise, knowing the same file:
 //   - it takes any SUBSCRIBE and only withholds messages; here a SUBSCRIBE needs every topic of its filter;
-//   - it asks the `pattern` lines only where no `topic` line has decided, so that a `pattern deny` cannot take
+//   - it asks the `pattern` lines only where no `topic` line has decided, so that a `pattern deny` cannot
+//   take
 //     what a `topic` line gives; here every denial counts;
-//   - who has '+' or '#' in a name gets nothing from any `pattern` line there, and here nothing from those with
+//   - who has '+' or '#' in a name gets nothing from any `pattern` line there, and here nothing from those
+//   with
 //     a place for that name; it puts in names with '/', and names that begin with '$' wherever they come to
 //     stand, which see acl.h;
 //   - `topic read` alone allows a topic called read there, and is a fault here.
