@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// hbmqtt_micro: nanoseconds for each operation of the codec, the topic tree, the outbox and the sessions.
+// hbmqtt_micro: nanoseconds for each operation of the codec, the topic tree, the outbox, the sessions and
+// access control.
 //
 //     hbmqtt_micro [--rounds R] [--count N] [NAME...]
 //     hbmqtt_micro --list
@@ -19,7 +20,7 @@
 
 #define ROUNDS_MAX 1000u
 
-static const struct micro *const tables[] = {micro_codec, micro_server};
+static const struct micro *const tables[] = {micro_codec, micro_server, micro_access};
 
 // Known to callgrind by its name.
 uint64_t micro_collect(const struct micro *micro, uint32_t count);

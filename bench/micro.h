@@ -13,6 +13,7 @@ struct micro {
     void (*finish)(void); // NULL: nothing to give back
 };
 
+extern const struct micro micro_access[];
 extern const struct micro micro_codec[];
 extern const struct micro micro_server[];
 

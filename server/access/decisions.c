@@ -15,10 +15,9 @@ struct entry {
 };
 
 _Static_assert(DECISIONS_BYTES_MAX / UNIT <= UINT16_MAX, "places are counted in 16 bits");
-_Static_assert(DECISIONS_BYTES_FIRST / HEAD_SHARE * sizeof(uint16_t) + sizeof(struct entry) +
-                       DECISIONS_TOPIC_MAX + UNIT <=
-                   DECISIONS_BYTES_FIRST,
-               "the longest topic has room in the first block");
+_Static_assert((DECISIONS_BYTES_FIRST & (DECISIONS_BYTES_FIRST - 1)) == 0, "heads are found with a mask");
+_Static_assert(DECISIONS_BYTES_MAX / 4 >= sizeof(struct entry) + DECISIONS_TOPIC_MAX + UNIT,
+               "a block that has room for the longest topic is no larger than allowed");
 
 void decisions_init(struct decisions *decisions, uint64_t hash_seed)
 {
@@ -38,7 +37,7 @@ static uint32_t hash_topic(const struct decisions *decisions, struct bytes topic
 // Heads lie at the beginning, so that no entry has place 0.
 static uint16_t *head_of(const struct decisions *decisions, uint32_t hash)
 {
-    return (uint16_t *)decisions->block + hash % (decisions->size / HEAD_SHARE);
+    return (uint16_t *)decisions->block + (hash & (decisions->size / HEAD_SHARE - 1));
 }
 
 static struct entry *entry_at(const struct decisions *decisions, uint32_t place)
@@ -66,10 +65,10 @@ static uint32_t find_in_chain(const struct decisions *decisions, struct bytes to
 
 bool decisions_find(struct decisions *decisions, struct bytes topic, uint8_t *ret_actions)
 {
-    if (decisions->latest == 0)
+    if (decisions->latest == 0 || topic.length > DECISIONS_TOPIC_MAX)
         return false;
     if (!entry_is(entry_at(decisions, decisions->latest), topic)) {
-        uint32_t place = topic.length <= DECISIONS_TOPIC_MAX ? find_in_chain(decisions, topic) : 0;
+        uint32_t place = find_in_chain(decisions, topic);
         if (place == 0)
             return false;
         decisions->latest = place;
@@ -87,19 +86,19 @@ static void make_empty(struct decisions *decisions)
 }
 
 // Without memory for a larger block the one that is there goes on.
-static bool renew(struct decisions *decisions)
+static void renew(struct decisions *decisions, uint32_t bytes)
 {
     uint32_t size = decisions->block == NULL ? DECISIONS_BYTES_FIRST : decisions->size * 2;
+    while (size / 2 < bytes)
+        size *= 2;
     void *block = size <= DECISIONS_BYTES_MAX ? malloc(size) : NULL;
     if (block != NULL) {
         free(decisions->block);
         decisions->block = block;
         decisions->size = size;
     }
-    if (decisions->block == NULL)
-        return false;
-    make_empty(decisions);
-    return true;
+    if (decisions->block != NULL)
+        make_empty(decisions);
 }
 
 void decisions_put(struct decisions *decisions, struct bytes topic, uint8_t actions)
@@ -107,7 +106,9 @@ void decisions_put(struct decisions *decisions, struct bytes topic, uint8_t acti
     uint32_t bytes = (uint32_t)(offsetof(struct entry, topic) + topic.length + UNIT - 1) / UNIT * UNIT;
     if (topic.length > DECISIONS_TOPIC_MAX)
         return;
-    if (decisions->used + bytes > decisions->size && !renew(decisions))
+    if (decisions->used + bytes > decisions->size)
+        renew(decisions, bytes);
+    if (decisions->used + bytes > decisions->size)
         return;
     uint32_t place = decisions->used / UNIT;
     struct entry *entry = entry_at(decisions, place);

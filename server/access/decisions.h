@@ -11,7 +11,7 @@
 #include "proto/proto.h"
 #include "server/base/base.h"
 
-#define DECISIONS_BYTES_FIRST 512u
+#define DECISIONS_BYTES_FIRST 128u   // two such topics
 #define DECISIONS_BYTES_MAX   32768u // some 500 topics of 40 bytes
 #define DECISIONS_TOPIC_MAX   256u   // bytes; what a longer topic may do is decided each time
 

@@ -2,10 +2,10 @@
 // What one client may do, by the rule set that holds when its session opens. NULL is a permit, too: for
 // everything. Who has no rules to obey gets that one and costs nothing.
 //
-// A permit takes some 150 bytes, the user name and the client id where patterns have a place for them, and,
-// from the first topic that is judged, what it remembers of decisions: 512 bytes for a few topics, never more
-// than DECISIONS_BYTES_MAX. A topic that was judged lately costs a comparison or one look into a table, and
-// no memory.
+// A permit takes some 100 bytes, the user name and the client id where patterns have a place for them, and,
+// from the first topic that is judged, a memory of decisions: DECISIONS_BYTES_FIRST for one or two topics,
+// never more than DECISIONS_BYTES_MAX. A topic that was judged lately costs a comparison or one look into a
+// table, and no allocation.
 //
 // A permit belongs to one thread; the rule set it shares with others.
 #ifndef ACCESS_PERMIT_H
