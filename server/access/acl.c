@@ -33,14 +33,9 @@ struct acl_builder {
 
 // ---- Users and groups ----
 
-static uint64_t party_hash(const struct acl *acl, struct bytes name, bool is_group)
-{
-    return acl_tree_hash(&acl->tree, name) ^ is_group;
-}
-
 static struct party *party_find(const struct acl *acl, struct bytes name, bool is_group)
 {
-    struct hash_node *node = hash_table_find(&acl->parties, party_hash(acl, name, is_group));
+    struct hash_node *node = hash_table_find(&acl->parties, acl_tree_hash(&acl->tree, name));
     for (; node != NULL; node = hash_node_again(node)) {
         struct party *party = container_of(node, struct party, node);
         if (party->is_group == is_group && bytes_equal(party->name, name))
@@ -59,7 +54,7 @@ static struct party *party_reach(struct acl *acl, struct bytes name, bool is_gro
     party->name = (struct bytes){(const uint8_t *)(party + 1), name.length};
     party->is_group = is_group;
     acl_tree_init_root(&acl->tree, &party->root);
-    hash_table_insert(&acl->parties, &party->node, party_hash(acl, name, is_group));
+    hash_table_insert(&acl->parties, &party->node, acl_tree_hash(&acl->tree, name));
     return party;
 }
 

@@ -52,7 +52,10 @@ static struct acl_node *find_child(const struct acl_tree *tree, const struct acl
 const struct acl_node *acl_tree_find(const struct acl_tree *tree, const struct acl_node *parent,
                                      struct bytes text, uint64_t hash)
 {
-    return find_child(tree, parent, text, child_hash(parent, hash, ACL_LITERAL));
+    const struct acl_node *first = parent->literals;
+    if (first == NULL || first->next != NULL)
+        return first == NULL ? NULL : find_child(tree, parent, text, child_hash(parent, hash, ACL_LITERAL));
+    return bytes_equal(acl_node_text(first), text) ? first : NULL; // beside its parent, and not in the table
 }
 
 static uint8_t kind_of(struct bytes text, bool pattern)

@@ -3,14 +3,16 @@
 
 #include "test/suite.h"
 
+#define SEED   5u
 #define STEPS  200000u
 #define TOPICS 3000u
+#define NAMES  300000u // of so many, several pairs have hashes that agree in 32 bits
 
 static struct decisions decisions;
 
 static void open_decisions(void)
 {
-    decisions_init(&decisions, 5);
+    decisions_init(&decisions, SEED);
 }
 
 static bool finds(const char *topic, uint8_t expected)
@@ -58,6 +60,47 @@ static void a_topic_that_is_too_long_is_not_kept(void)
     decisions_finish(&decisions);
 }
 
+struct name {
+    uint32_t hash;
+    uint32_t number;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct name *x = a;
+    const struct name *y = b;
+    return (x->hash > y->hash) - (x->hash < y->hash);
+}
+
+static void topics_whose_hashes_agree_are_told_apart(void)
+{
+    static struct name names[NAMES];
+    uint32_t pairs = 0;
+    char one[16];
+    char other[16];
+    for (uint32_t i = 0; i < NAMES; i++) {
+        (void)snprintf(one, sizeof(one), "%08u", i);
+        names[i] = (struct name){(uint32_t)hash_bytes(one, 8, SEED), i};
+    }
+    qsort(names, NAMES, sizeof(names[0]), compare_names);
+    for (uint32_t i = 1; i < NAMES; i++) {
+        if (names[i - 1].hash != names[i].hash)
+            continue;
+        (void)snprintf(one, sizeof(one), "%08u", names[i - 1].number);
+        (void)snprintf(other, sizeof(other), "%08u", names[i].number);
+        open_decisions();
+        decisions_put(&decisions, bytes_of(one), 1);
+        decisions_put(&decisions, bytes_of("between"), 2);
+        CU_ASSERT_FALSE(knows(other));
+        decisions_put(&decisions, bytes_of(other), 4);
+        CU_ASSERT_TRUE(finds(one, 1));
+        CU_ASSERT_TRUE(finds(other, 4));
+        decisions_finish(&decisions);
+        pairs++;
+    }
+    CU_ASSERT(pairs > 0);
+}
+
 // Whatever the order of topics and however often the block is emptied: what is found is what was put in.
 static void nothing_is_ever_found_that_was_not_put_in(void)
 {
@@ -91,6 +134,7 @@ int main(void)
     static const struct suite_case cases[] = {
         {"what was put in is found", what_was_put_in_is_found},
         {"a topic that is too long is not kept", a_topic_that_is_too_long_is_not_kept},
+        {"topics whose hashes agree are told apart", topics_whose_hashes_agree_are_told_apart},
         {"nothing is ever found that was not put in", nothing_is_ever_found_that_was_not_put_in},
     };
     return SUITE_RUN("decisions", cases);
