@@ -9,8 +9,9 @@
 //   - a filter (of a SUBSCRIBE) is allowed where that holds for every topic that it matches: all of them are
 //     covered by the rules that allow, taken together, and none of them is matched by a rule that denies.
 //
-// So a denial wins, whatever the order. Both decisions are exact. Topics that begin with '$' are matched only
-// by filters that begin with the same level: '#' gives nobody $SYS [MQTT-4.7.2-1], and `a/#` gives `a`.
+// So a denial wins, whatever the order. Both decisions are exact (for topics of any length). Topics that
+// begin with '$' are matched only by filters that begin with the same level: '#' gives nobody $SYS
+// [MQTT-4.7.2-1]; `a/#` gives `a`, too.
 //
 // In a pattern, %u stands for the client's user name and %c for its client id, anywhere in a level. A client
 // without a user name is not concerned by patterns with %u. A value that holds '/', '+' or '#' is never put
@@ -57,6 +58,8 @@ struct acl_membership {
 
 struct acl;
 struct acl_builder;
+struct acl_node;
+struct acl_tree;
 
 // `hash_seed` is the process's secret, see hash_bytes. Never NULL.
 struct acl_builder *acl_builder_create(uint64_t hash_seed);

@@ -132,9 +132,7 @@ static const struct acl_node *next_literal(const struct walk *walk, struct step 
 {
     if (step->stage == STAGE_LITERAL) {
         step->stage = STAGE_PLUS;
-        return step->node->literals == NULL ? NULL
-                                            : acl_tree_find(walk->client->rules->tree, step->node,
-                                                            step->level->text, step->level->hash);
+        return acl_tree_find(walk->client->rules->tree, step->node, step->level->text, step->level->hash);
     }
     while (step->next != NULL) {
         const struct acl_node *child = step->next;
@@ -249,7 +247,7 @@ static void walk_trees(struct walk *walk)
             walk_tree(walk, rules->roots[i]);
 }
 
-// Levels beyond the deepest node are passed over: no node can tell them apart.
+// One level more than the deepest node has is enough: what comes behind, be it a '#', changes no decision.
 static void split(struct walk *walk, struct bytes text)
 {
     const struct acl_tree *tree = walk->client->rules->tree;
@@ -260,7 +258,6 @@ static void split(struct walk *walk, struct bytes text)
         walk->levels[walk->count++] = (struct level){
             .text = level, .hash = acl_tree_hash(tree, level), .any = acl_level_is(level, '+')};
     }
-    // A filter with more levels than that has still to be taken for one whose '#' comes after them, if any.
     walk->open = levels.open;
 }
 

@@ -4,13 +4,16 @@
 // A topic name takes, at each level, the child of that text, '+', and the templates whose text is the same
 // once the client's values stand in it. What is found on the way is all that concerns it.
 //
-// A filter is judged twice. Does a rule that denies overlap it? Then some topic is matched by both; the walk
-// is the same, but where the filter has '+' every child will do. Is it covered by the rules that allow? The
-// texts of levels are without number, so among the topics that a filter matches there are, for each number of
-// levels that it allows, some whose levels are named in no rule, wherever the filter has a wildcard: only one
-// rule that alone takes all topics of that many levels takes them. So the filter is covered exactly if there
-// is such a rule for each number of levels: `a` and `a/+/#` together cover `a/#`, and no number of rules for
-// single names ever covers `a/+`.
+// A filter is judged twice.
+//
+// Does a rule that denies overlap it, so that some topic is matched by both? The walk is the same, but where
+// the filter has '+' every child will do.
+//
+// Do the rules that allow cover it? Take the topics of one length, in levels, that it matches. Among them is
+// one with a text that no rule names wherever the filter has a wildcard, since there is no end of texts. A
+// rule that matches this one has wildcards there too, and so matches all of that length. Hence the filter is
+// covered exactly if, for each length, some rule alone takes all of its topics of that length: `a` and
+// `a/+/#` together cover `a/#`, and no number of rules for single names covers `a/+`.
 //
 // A walk visits each node of a tree at most once, in memory of fixed size, without recursion. A name visits
 // few: rules beside its way cost nothing. A filter with '+' may have to look at all that deny, but only after
