@@ -7,7 +7,7 @@
 //     permit-10k-rules          the same
 //     permit-10k-64-topics      one of 64 topics in turn
 //     permit-10k-new-topic      a topic that is not remembered
-//     permit-10k-subscribe      a filter that is granted, with two wildcards
+//     permit-10k-subscribe      a filter that is granted, with a wildcard
 #include <stdio.h>
 #include <stdlib.h>
 
