@@ -11,16 +11,14 @@
 // for it, access is readwrite. Reading means subscribing and receiving, writing publishing; with a file all
 // three are restricted. Filters and names may have blanks within, but not at their ends.
 //
-// What mosquitto 2.0 decides otherwise, knowing the same file:
-//   - it takes any SUBSCRIBE and only withholds messages; here a SUBSCRIBE needs every topic of its filter;
-//   - it asks the `pattern` lines only where no `topic` line has decided, so that a `pattern deny` cannot
-//   take
-//     what a `topic` line gives; here every denial counts;
-//   - who has '+' or '#' in a name gets nothing from any `pattern` line there, and here nothing from those
-//   with
-//     a place for that name; it puts in names with '/', and names that begin with '$' wherever they come to
-//     stand, which see acl.h;
-//   - `topic read` alone allows a topic called read there, and is a fault here.
+// What mosquitto 2.0 decides otherwise, with the same file:
+//   - It takes any SUBSCRIBE and only withholds messages. Here a SUBSCRIBE needs every topic of its filter.
+//   - It asks `pattern` lines only where no `topic` line has decided, so that `pattern deny` cannot take what
+//     a `topic` line gives. Here every denial counts.
+//   - Who has '+' or '#' in a name gets nothing from any `pattern` line. Here it is those that the name would
+//     stand in.
+//   - It puts in names with '/', and names that begin with '$' anywhere. Here see acl.h.
+//   - `topic read` alone allows a topic called read. Here it is a fault.
 #ifndef ACCESS_ACL_FILE_H
 #define ACCESS_ACL_FILE_H
 
