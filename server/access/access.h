@@ -1,5 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The door of server/access/: who may connect, and who may publish, subscribe to and be sent what.
+//
+// A password takes three steps, with milliseconds between the second and the last:
+//
+//     throttle_try         whether the peer may try at all
+//     password_file_find   the user's hash, or one that takes as long; verifier_ask with it
+//     the answer           in the verifier's thread, to be brought to the shard; there throttle_fail or
+//     _succeed
 #ifndef ACCESS_ACCESS_H
 #define ACCESS_ACCESS_H
 
@@ -7,6 +14,11 @@
 #include "server/access/acl.h"      // rule sets
 #include "server/access/acl_file.h" // mosquitto's file of them
 #include "server/access/permit.h"   // what one client may do
+#include "server/access/password.h"
+#include "server/access/password_file.h"
+#include "server/access/peer_key.h"
+#include "server/access/throttle.h"
+#include "server/access/verifier.h"
 
 struct access {
     bool allow_anonymous; // whether a client may connect without credentials that were checked

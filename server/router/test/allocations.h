@@ -8,16 +8,11 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "test/sanitizer.h"
+
 static uint64_t allocations;
 
-#if defined(__has_feature)
-#define SANITIZER_HAS(feature) __has_feature(feature)
-#else
-#define SANITIZER_HAS(feature) 0
-#endif
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || SANITIZER_HAS(address_sanitizer) ||     \
-    SANITIZER_HAS(thread_sanitizer) || SANITIZER_HAS(memory_sanitizer)
+#if SANITIZED
 
 // The sanitizer owns malloc and calls this.
 void __sanitizer_malloc_hook(const volatile void *memory, size_t size);
