@@ -108,10 +108,7 @@ static int entry_add(struct password_file *file, const struct password_line *lin
 
 static int lines_read(struct password_file *file, const char *name, char *ret_line)
 {
-    static const char byte_order_mark[] = "\xef\xbb\xbf"; // some editors of Windows begin a file with one
-    struct bytes rest = {(const uint8_t *)file->text, file->text_size};
-    if (bytes_begin_with(rest, bytes_of(byte_order_mark)))
-        rest = (struct bytes){rest.data + 3, rest.length - 3};
+    struct bytes rest = password_lines_begin((struct bytes){(const uint8_t *)file->text, file->text_size});
     struct bytes text;
     for (uint32_t number = 1; password_line_next(&rest, &text); number++) {
         struct password_line line;

@@ -17,6 +17,14 @@ static struct bytes trim(struct bytes text)
     return text;
 }
 
+struct bytes password_lines_begin(struct bytes text)
+{
+    struct bytes mark = bytes_of("\xef\xbb\xbf");
+    if (!bytes_begin_with(text, mark))
+        return text;
+    return (struct bytes){text.data + mark.length, text.length - mark.length};
+}
+
 bool password_line_next(struct bytes *rest, struct bytes *ret_line)
 {
     if (rest->length == 0)
@@ -57,9 +65,9 @@ const char *password_line_read(struct bytes line, struct password_line *ret_line
     if (colon == NULL)
         return "expected USER:HASH, and there is no colon";
     struct bytes user = trim((struct bytes){text.data, (size_t)(colon - text.data)});
-    struct bytes rest = {colon + 1, (size_t)(line.data + line.length - colon) - 1};
+    struct bytes rest = {colon + 1, (size_t)(text.data + text.length - colon) - 1};
     const char *fault = password_user_check(user);
     if (fault == NULL)
-        *ret_line = (struct password_line){.user = user, .hash = trim(rest), .rest = rest};
+        *ret_line = (struct password_line){.user = user, .hash = trim(rest)};
     return fault;
 }

@@ -17,9 +17,11 @@
 // Views into the line. `user` is empty where there is nothing but a comment or blanks.
 struct password_line {
     struct bytes user;
-    struct bytes hash; // what is behind the colon, without blanks around it; not looked at
-    struct bytes rest; // the same with its blanks: a password in plain text may begin or end with them
+    struct bytes hash; // what is behind the colon; not looked at
 };
+
+// The text without the byte-order mark that some editors of Windows begin a file with.
+struct bytes password_lines_begin(struct bytes text);
 
 // Takes the next line off `rest`, its end (LF or CR LF) left out of `ret_line`; false when nothing is left.
 bool password_line_next(struct bytes *rest, struct bytes *ret_line);

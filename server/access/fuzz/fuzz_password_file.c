@@ -23,10 +23,8 @@ static void check_hash(const char *hash)
 static uint32_t check_lines(const struct password_file *file, struct bytes text)
 {
     uint32_t users = 0;
-    struct bytes rest = text;
+    struct bytes rest = password_lines_begin(text);
     struct bytes bytes;
-    if (bytes_begin_with(rest, bytes_of("\xef\xbb\xbf")))
-        rest = (struct bytes){rest.data + 3, rest.length - 3};
     while (password_line_next(&rest, &bytes)) {
         struct password_line line;
         expect(password_line_read(bytes, &line) == NULL);
