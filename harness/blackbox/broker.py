@@ -37,6 +37,7 @@ WRAPPER = shlex.split(os.environ.get("HBMQTT_WRAPPER", ""))
 HBMQTT = BUILD / "server" / "hbmqtt"
 HBMQTT_PUB = BUILD / "client" / "hbmqtt_pub"
 HBMQTT_SUB = BUILD / "client" / "hbmqtt_sub"
+HBMQTT_PASSWD = BUILD / "server" / "passwd" / "hbmqtt_passwd"
 MOSQUITTO = shutil.which("mosquitto") or "/usr/sbin/mosquitto"
 
 SANITIZER_REPORTS = ("ERROR: AddressSanitizer", "runtime error:", "LeakSanitizer", "ThreadSanitizer")
@@ -88,7 +89,8 @@ MOSQUITTO_LIMITS = {
 def mosquitto_conf(settings, port):
     """The same configuration in mosquitto's words. KeyError where it has none."""
     limits = {"inflight_max": 1024, "queued_messages_max": 0} | settings.get("limits", {})
-    anonymous = settings.get("auth", {}).get("allow-anonymous", True)
+    auth = settings.get("auth", {})
+    anonymous = auth.get("allow-anonymous", True)
     lines = [
         f"listener {port} 127.0.0.1",
         f"allow_anonymous {str(anonymous).lower()}",
@@ -99,8 +101,12 @@ def mosquitto_conf(settings, port):
         "log_type error",
         "log_type warning",
     ]
-    if "acl_file" in settings:  # which it reads as this user
-        lines += [f"user {getpass.getuser()}", f"acl_file {settings['acl_file']}"]
+    if "acl_file" in settings:
+        lines.append(f"acl_file {settings['acl_file']}")
+    if "password-file" in auth:
+        lines.append(f"password_file {auth['password-file']}")
+    if "acl_file" in settings or "password-file" in auth:
+        lines.append(f"user {getpass.getuser()}")  # who can read them
     return "\n".join(lines + [f"{MOSQUITTO_LIMITS[key]} {value}" for key, value in limits.items()]) + "\n"
 
 

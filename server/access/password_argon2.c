@@ -5,7 +5,7 @@
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
 
-// What we hash with ourselves: 19 MiB and one lane, whose two passes take about 20 ms.
+// What we hash with ourselves: 19 MiB and one lane, whose two passes take a few tens of milliseconds.
 #define ARGON2_MEMORY_KIB   19456u
 #define ARGON2_SALT_BYTES   16u
 #define ARGON2_DIGEST_BYTES 32u

@@ -16,7 +16,7 @@
 #include "server/base/base.h"
 
 #define PASSWORD_MEMORY_KIB_MAX 262144u  // that one hash may take
-#define PASSWORD_WORK_KIB_MAX   2097152u // of argon2: memory times passes
+#define PASSWORD_WORK_KIB_MAX   1048576u // of argon2: memory times passes
 #define PASSWORD_LANES_MAX      255u     // of argon2
 #define PASSWORD_SALT_MAX       64u      // bytes
 #define PASSWORD_DIGEST_MAX     64u
