@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
+#include "server/access/test/copies.h"
 #include "server/access/test/samples.h"
 
 #include <sys/resource.h>
-
-#include "test/sanitizer.h"
 
 static void passwords_are_right_and_wrong_for_hashes_of_other_programs(void)
 {
@@ -155,46 +154,21 @@ static void too_little_memory_is_no_wrong_password(void)
     CU_ASSERT_EQUAL(by_argon2, PASSWORD_NO_MEMORY);
 }
 
-// How often `secret` lies in the memory of this process that can be written.
-static unsigned copies_count(const uint8_t *secret, size_t length)
-{
-    FILE *maps = fopen("/proc/self/maps", "re");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(maps);
-    unsigned copies = 0;
-    uintptr_t from;
-    uintptr_t to;
-    char mode[5];
-    while (fscanf(maps, "%" SCNxPTR "-%" SCNxPTR " %4s%*[^\n]", &from, &to, mode) == 3) {
-        const uint8_t *at = (const uint8_t *)from;
-        const uint8_t *end = (const uint8_t *)to;
-        while (mode[0] == 'r' && mode[1] == 'w' &&
-               (at = memmem(at, (size_t)(end - at), secret, length)) != NULL) {
-            copies++;
-            at += length;
-        }
-    }
-    CU_ASSERT_EQUAL(fclose(maps), 0);
-    return copies;
-}
-
 static void no_copy_of_a_password_stays_behind(void)
 {
-    uint8_t secret[48];
-    struct random random;
-    suite_seed(&random);
-    for (size_t i = 0; i < sizeof secret; i++)
-        secret[i] = (uint8_t)(random_next(&random) % 255 + 1);
-    CU_ASSERT_EQUAL(copies_count(secret, sizeof secret), 1); // our own
+    uint8_t secret[SECRET_BYTES];
+    secret_make(secret);
+    CU_ASSERT_EQUAL(copies_count(secret), 1); // our own
     for (size_t i = 0; i < SAMPLES; i++) {
         char text[PASSWORD_TEXT_BYTES];
         const struct password_rules *rules = password_scheme_rules(samples[i].scheme);
         const struct bytes password = {secret, sizeof secret};
         CU_ASSERT_EQUAL(password_verify(samples[i].text, password), PASSWORD_WRONG);
-        CU_ASSERT_EQUAL(copies_count(secret, sizeof secret), 1);
+        CU_ASSERT_EQUAL(copies_count(secret), 1);
         if (rules->name == NULL)
             continue;
         CU_ASSERT_PTR_NULL(password_hash(samples[i].scheme, rules->rounds_lowest, password, text));
-        CU_ASSERT_EQUAL(copies_count(secret, sizeof secret), 1);
+        CU_ASSERT_EQUAL(copies_count(secret), 1);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <sys/resource.h>
 
+#include "server/access/test/copies.h"
 #include "server/access/test/samples.h"
 
 #define ANSWERS_MAX 10000u
@@ -104,7 +105,9 @@ static bool ask(struct verifier *verifier, uint64_t id, uint64_t peer)
 
 static void answers_carry_what_came_of_it(void)
 {
-    static const char long_password[PASSWORD_BYTES_MAX + 2] = SAMPLE_PASSWORD;
+    static const uint8_t long_password[PASSWORD_BYTES_MAX + 1];
+    char hash_of_nothing[PASSWORD_TEXT_BYTES]; // which is what is left of a password that has no room
+    CU_ASSERT_PTR_NULL_FATAL(password_hash(PASSWORD_MOSQUITTO, 1, bytes_of(""), hash_of_nothing));
     audience_begin(OPEN);
     struct verifier *verifier = created(2, 8, 8);
     struct verifier_request requests[5];
@@ -113,7 +116,8 @@ static void answers_carry_what_came_of_it(void)
     requests[1].password = bytes_of("another");
     requests[2].known = false;
     requests[3].hash = "ab01FAX.bQRSU";
-    requests[4].password = (struct bytes){(const uint8_t *)long_password, sizeof long_password};
+    requests[4].hash = hash_of_nothing;
+    requests[4].password = (struct bytes){long_password, sizeof long_password};
     for (unsigned i = 0; i < 5; i++)
         CU_ASSERT_TRUE(verifier_ask(verifier, &requests[i]));
     audience_wait(5);
@@ -239,6 +243,28 @@ static void workers_get_out_of_the_way(void)
     CU_ASSERT_FALSE(are_signals_blocked());
 }
 
+#if !SANITIZED
+
+static void no_copy_of_a_password_stays_behind(void)
+{
+    uint8_t secret[SECRET_BYTES];
+    secret_make(secret);
+    audience_begin(0);
+    struct verifier *verifier = created(1, 1000, 1000);
+    struct verifier_request request = request_of(0, 1);
+    request.password = (struct bytes){secret, sizeof secret};
+    for (unsigned i = 0; i < 10; i++)
+        CU_ASSERT_TRUE(verifier_ask(verifier, &request));
+    audience_wait(1);
+    CU_ASSERT_EQUAL(copies_count(secret), 10); // our own, and those that wait
+    audience_open();
+    audience_wait(9);
+    CU_ASSERT_EQUAL(copies_count(secret), 1);
+    verifier_destroy(verifier);
+}
+
+#endif
+
 // Shards that ask at once.
 
 #define SHARDS        4u
@@ -313,6 +339,9 @@ int main(void)
         {"a peer has its share and no more", a_peer_has_its_share_and_no_more},
         {"what waits at the end is dropped", what_waits_at_the_end_is_dropped},
         {"workers get out of the way", workers_get_out_of_the_way},
+#if !SANITIZED
+        {"no copy of a password stays behind", no_copy_of_a_password_stays_behind},
+#endif
         {"many shards and workers lose nothing", many_shards_and_workers_lose_nothing},
         {"what one shard asks stays in order", what_one_shard_asks_stays_in_order},
     };
