@@ -13,10 +13,10 @@
 #include "proto/proto.h"
 #include "server/access/acl.h"      // rule sets
 #include "server/access/acl_file.h" // mosquitto's file of them
-#include "server/access/permit.h"   // what one client may do
 #include "server/access/password.h"
 #include "server/access/password_file.h"
 #include "server/access/peer_key.h"
+#include "server/access/permit.h" // what one client may do
 #include "server/access/throttle.h"
 #include "server/access/verifier.h"
 
