@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// config_check: whether the files that a configuration names are there.
+#include "server/config/check.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -60,7 +60,7 @@ int config_parse(const char *bytes, size_t length, const char *name, const struc
         return status;
     struct holding *holding = holding_create();
     struct reading reading = {.config = &holding->config, .arena = &holding->arena};
-    holding->config.name = arena_copy(&holding->arena, name);
+    holding->config.name = name == NULL ? NULL : arena_copy(&holding->arena, name);
     status = schema_read(&document, &reading);
     document_close(&document);
     if (status == 0)
@@ -87,10 +87,8 @@ static ssize_t file_read(int fd, char *bytes, size_t size)
 
 int config_load(const char *path, const struct config **ret_config, char *ret_error, size_t error_size)
 {
-    if (path == NULL) {
-        *ret_config = &holding_create()->config;
-        return 0;
-    }
+    if (path == NULL) // as an empty file is
+        return config_parse("", 0, NULL, ret_config, ret_error, error_size);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
         int error = errno;

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "server/base/base.h"
+#include "server/config/check.h"
 #include "server/config/compare.h"
 #include "server/config/limits.h"
 #include "server/config/settings.h"
@@ -254,10 +255,6 @@ WARN_UNUSED int config_load(const char *path, const struct config **ret_config, 
 // As config_load, from bytes; `name` stands for the file in messages.
 WARN_UNUSED int config_parse(const char *bytes, size_t length, const char *name,
                              const struct config **ret_config, char *ret_error, size_t error_size);
-
-// Looks whether the files and directories that the configuration names can be read, not what they hold.
-// Returns 0, or -errno and one line in ret_error, as config_load has it.
-WARN_UNUSED int config_check(const struct config *config, char *ret_error, size_t error_size);
 
 // The same configuration, with one more reference. For any thread, as the next.
 const struct config *config_ref(const struct config *config);

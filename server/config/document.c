@@ -83,6 +83,14 @@ bool document_is_empty(const yaml_node_t *node)
     return node == NULL || (node_is_plain(node) && scalar_empty(node_text(node)));
 }
 
+// What stands in the file where the node has the value of a variable, which may be a secret.
+static const yaml_node_t *node_original(struct document *document, const yaml_node_t *node)
+{
+    ptrdiff_t index = node - document->yaml.nodes.start; // nodes are numbered from 1
+    int original = index + 1 < document->original_count ? document->originals[index + 1] : 0;
+    return original == 0 ? node : yaml_document_get_node(&document->yaml, original);
+}
+
 int document_fail_expected(struct document *document, const yaml_node_t *node, const char *expected)
 {
     char text[DOCUMENT_SEEN_BYTES];
@@ -92,7 +100,7 @@ int document_fail_expected(struct document *document, const yaml_node_t *node, c
     if (document_is_empty(node))
         return document_fail(document, "%s: expected %s, seen %s", where, expected, seen);
     if (node->type == YAML_SCALAR_NODE) {
-        text_quote(node, text);
+        text_quote(node_original(document, node), text);
         return document_fail(document, "%s: expected %s, seen '%s'", where, expected, text);
     }
     seen = node->type == YAML_MAPPING_NODE ? "a map" : "a list";
@@ -159,7 +167,7 @@ int document_open(struct document *document, const char *bytes, size_t length)
         if (status == 0)
             status = substitution_apply(document);
         if (status != 0)
-            yaml_document_delete(&document->yaml);
+            document_close(document);
     }
     yaml_parser_delete(&parser);
     return status;
@@ -167,6 +175,7 @@ int document_open(struct document *document, const char *bytes, size_t length)
 
 void document_close(struct document *document)
 {
+    free(document->originals);
     yaml_document_delete(&document->yaml);
 }
 

@@ -26,6 +26,9 @@ struct document {
     size_t error_size;
     uint32_t line;                  // of the key or list entry being read
     char path[DOCUMENT_PATH_BYTES]; // its keys from the root, joined by '.'
+    int *originals;                 // of the nodes, by number: the node with what stood in the file where a
+                                    // variable did; otherwise 0
+    int original_count;
 };
 
 // Reads the value of one key into `target`. `facts` is what the table says about the key.

@@ -286,11 +286,14 @@ void listeners_set_standard(struct config *config, struct arena *arena)
     listener->host = "0.0.0.0";
     listener->port = CONFIG_PORT_TCP;
     memset(&listener->tls, 0, sizeof(listener->tls));
-    listeners_complete(config);
 }
 
 void listeners_complete(struct config *config)
 {
-    for (uint32_t i = 0; i < config->listener_count; i++)
-        limits_complete(&config->listeners[i].limits, &config->limits);
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        struct config_listener *listener = &config->listeners[i];
+        if (listener->limits.connections_max < listener->connections_max) // the stricter of two words for it
+            listener->connections_max = listener->limits.connections_max;
+        limits_complete(&listener->limits, &config->limits);
+    }
 }

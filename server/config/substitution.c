@@ -85,10 +85,13 @@ static int exchange(struct document *document, int number, const char *text, siz
     yaml_node_t *to = yaml_document_get_node(&document->yaml, number);
     yaml_node_t *from = yaml_document_get_node(&document->yaml, added);
     yaml_char_t *value = to->data.scalar.value;
+    size_t length_before = to->data.scalar.length;
     to->data.scalar.value = from->data.scalar.value;
     to->data.scalar.length = from->data.scalar.length;
     to->data.scalar.style = from->data.scalar.style;
     from->data.scalar.value = value;
+    from->data.scalar.length = length_before;
+    document->originals[number] = added;
     return 0;
 }
 
@@ -134,6 +137,8 @@ int substitution_apply(struct document *document)
         .room = SUBSTITUTION_BYTES_MAX,
     };
     int status = 0;
+    document->originals = memory_require(((size_t)count + 1) * sizeof(*document->originals));
+    document->original_count = count + 1;
     for (int number = 1; number <= count; number++) {
         const yaml_node_t *node = yaml_document_get_node(&document->yaml, number);
         if (node->type == YAML_MAPPING_NODE)

@@ -7,7 +7,7 @@
 //
 // They stand for text within one scalar: what they hold is never read as YAML. Keys stay as they are. A value
 // with a variable counts as one without quotes, which it needs within [ ] and { }: a number may be
-// "${NUMBER}".
+// "${NUMBER}". Messages quote the name and not the value, which may be a secret.
 #ifndef CONFIG_SUBSTITUTION_H
 #define CONFIG_SUBSTITUTION_H
 

@@ -125,6 +125,12 @@ static void test_listeners_have_limits_of_their_own(void)
     CU_ASSERT_EQUAL(a->queued_messages_max, 100000);                      // the default
     CU_ASSERT_EQUAL(a->sessions_max, config->limits.sessions_max);
     CU_ASSERT_EQUAL(config->limits.packet_size_max, 300);
+    CU_ASSERT_EQUAL(good("limits: {inflight_max: 4}\n")->listeners[0].limits.inflight_max, 4);
+    config = good("listeners: {a: {bind: 1, limits: {connections_max: 5}},\n"
+                  "  b: {bind: 2, max-connections: 4, limits: {connections_max: 5}}, c: {bind: 3}}\n");
+    CU_ASSERT_EQUAL(config->listeners[0].connections_max, 5);
+    CU_ASSERT_EQUAL(config->listeners[1].connections_max, 4); // the stricter
+    CU_ASSERT_EQUAL(config->listeners[2].connections_max, CONFIG_NEVER);
 }
 
 static void test_hyphen_and_underscore_are_the_same(void)

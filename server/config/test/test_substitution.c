@@ -95,7 +95,11 @@ static void test_faults(void)
     set("A", "\xff");
     expect_fault("\nuser: ${A}\n", "f:2: what its variables stand for is no text in UTF-8");
     set("A", "a\nb");
-    expect_fault("user: ${A}\n", "f:1: user: expected a name or a number, seen 'a?b'");
+    expect_fault("user: x${A}\n",
+                 "f:1: user: expected a name or a number, seen 'x${A}'"); // not what it stands for
+    set("A", "-1");
+    expect_fault("shards: 1\nsys_interval: ${A}\n",
+                 "f:2: sys_interval: expected a whole number from 0 to 86400, seen '${A}'");
     set("A", "");
     expect_fault("user: ${A}\n", "f:1: user: expected a name or a number, seen nothing");
 }
