@@ -20,14 +20,31 @@ struct check {
     size_t error_size;
 };
 
+static const char *advice_of(int error)
+{
+    switch (error) {
+    case ENOENT:
+        return "correct the path or create it";
+    case EACCES:
+        return "let the user of the broker read it";
+    case EISDIR:
+        return "name a file";
+    case ENOTDIR:
+        return "name a directory";
+    default:
+        return "name what can be read";
+    }
+}
+
 static int fail(const struct check *check, const struct config_file *file, const char *key, int error)
 {
     char place[PLACE_BYTES];
+    char listener[CONFIG_NAME_BYTES + 16] = "";
     config_place(check->config, file->line, place, sizeof(place));
-    (void)snprintf(check->error, check->error_size, "%s%s%s%s%s %s cannot be read: %s", place,
-                   check->listener == NULL ? "" : "listener '",
-                   check->listener == NULL ? "" : check->listener, check->listener == NULL ? "" : "': ", key,
-                   file->path, strerror(error));
+    if (check->listener != NULL)
+        (void)snprintf(listener, sizeof(listener), "listener '%s': ", check->listener);
+    (void)snprintf(check->error, check->error_size, "%s%s%s %s cannot be read: %s; %s", place, listener, key,
+                   file->path, strerror(error), advice_of(error));
     return -error;
 }
 
