@@ -196,8 +196,8 @@ static void test_a_user_name_may_come_from_the_proxy(void)
     };
     static const char *const others[] = {
         "listeners: {x: {bind: 1, proxy-protocol: on, user-name-from: none}}\n",
-        "listeners: {x: {bind: 1, proxy-protocol: on, user-name-from: common-name, ssl: on, certfile: c, "
-        "cafile: a}}\n",
+        ("listeners: {x: {bind: 1, proxy-protocol: on, user-name-from: common-name, ssl: on, certfile: c,\n"
+         "  cafile: a}}\n"),
         "listeners: {default: {user-name-from: common-name}, x: {bind: 1, ssl: off}}\n",
     };
     for (size_t i = 0; i < COUNT(taken); i++)
