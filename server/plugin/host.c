@@ -141,69 +141,104 @@ static void host_clear_kept(struct host *host)
         host->roster->plugins[i]->kept = false;
 }
 
-// As host_gather, but all or nothing.
-static bool host_gather_all(struct host *host, const struct host_entry *entries, uint32_t count,
-                            struct plugin **ret_plugins)
+// Returns false and has told what is wrong.
+static bool terms_read(const struct plugin *plugin, const struct host_entry *entry,
+                       struct roster_terms *terms)
 {
-    if (count > PLUGINS_MAX) {
-        log_error("%u plugins are more than the %u that there may be", count, PLUGINS_MAX);
+    static const char *const words[] = {"no-opinion", "allow", "deny"};
+    const struct hbmqtt_plugin_broker *broker = &plugin->broker;
+    int64_t timeout_ms = 0;
+    if (broker->setting_integer_of(broker, entry->settings, HOST_SETTING_TIMEOUT, 1, 3600000, &timeout_ms) <
+        0)
         return false;
-    }
-    uint32_t gathered = host_gather(host, entries, count, ret_plugins);
-    if (gathered == count)
-        return true;
-    for (uint32_t i = 0; i < gathered; i++)
-        if (!ret_plugins[i]->kept)
-            host_let_go(host, ret_plugins[i]);
-    host_see_off(host, clock_monotonic_ns() + LEAVE_MS * NS_PER_MS);
-    host_clear_kept(host);
+    if (timeout_ms > 0)
+        terms->answer_timeout_ns = (uint64_t)timeout_ms * NS_PER_MS;
+    const char *word = "deny";
+    if (broker->setting_text_of(broker, entry->settings, HOST_SETTING_DEFAULT, &word) < 0)
+        return false;
+    for (int verdict = HBMQTT_NO_OPINION; verdict <= HBMQTT_DENY; verdict++)
+        if (strcmp(words[verdict], word) == 0) {
+            terms->verdict_default = verdict;
+            return true;
+        }
+    log_error("plugin %s: setting '" HOST_SETTING_DEFAULT
+              "': expected deny, allow or no-opinion, seen '%.64s'",
+              plugin->name, word);
     return false;
 }
 
-static void host_set_terms(const struct host *host, struct roster *roster, const struct host_entry *entries)
+// A roster of plugins that are loaded, on the terms of their entries; NULL and has told why not.
+static struct roster *host_draw_up(const struct host *host, struct plugin *const *plugins,
+                                   const struct host_entry *entries, uint32_t count)
 {
-    for (uint32_t i = 0; i < roster->count; i++)
-        roster->terms[i] = (struct roster_terms){
-            .answer_timeout_ns =
-                entries[i].answer_timeout_ns == 0 ? host->answer_timeout_ns : entries[i].answer_timeout_ns,
-            .verdict_default = entries[i].verdict_default,
+    struct roster *roster = memory_require(sizeof *roster);
+    for (uint32_t i = 0; i < count; i++) {
+        struct roster_terms terms = {
+            .answer_timeout_ns = host->answer_timeout_ns,
+            .leaves_authenticate = entries[i].leaves_authenticate,
+            .leaves_topics = entries[i].leaves_topics,
         };
+        if (!terms_read(plugins[i], &entries[i], &terms)) {
+            free(roster);
+            return NULL;
+        }
+        roster_add(roster, plugins[i], terms);
+    }
+    return roster;
+}
+
+// Loads what is new, and draws up the roster with what stays; NULL, and everything is as it was, if something
+// could not be.
+static struct roster *host_prepare(struct host *host, const struct host_entry *entries, uint32_t count)
+{
+    if (count > PLUGINS_MAX) {
+        log_error("%u plugins are more than the %u that there may be", count, PLUGINS_MAX);
+        return NULL;
+    }
+    struct plugin *plugins[PLUGINS_MAX];
+    uint32_t gathered = host_gather(host, entries, count, plugins);
+    struct roster *roster = gathered < count ? NULL : host_draw_up(host, plugins, entries, count);
+    if (roster != NULL)
+        return roster;
+    for (uint32_t i = 0; i < gathered; i++)
+        if (!plugins[i]->kept)
+            host_let_go(host, plugins[i]);
+    host_see_off(host, clock_monotonic_ns() + LEAVE_MS * NS_PER_MS);
+    host_clear_kept(host);
+    return NULL;
 }
 
 bool host_load(struct host *host, struct host_entry *entries, uint32_t count)
 {
-    struct plugin *plugins[PLUGINS_MAX];
-    bool loaded = host_gather_all(host, entries, count, plugins);
-    if (loaded) {
-        roster_init(host->roster, plugins, count);
-        host_set_terms(host, host->roster, entries);
-    }
+    struct roster *roster = host_prepare(host, entries, count);
     entries_drop_settings(entries, count);
-    return loaded;
+    if (roster == NULL)
+        return false;
+    free(host->roster);
+    host->roster = roster;
+    return true;
 }
 
 bool host_reload(struct host *host, struct host_entry *entries, uint32_t count)
 {
-    struct plugin *plugins[PLUGINS_MAX];
-    if (!host_gather_all(host, entries, count, plugins)) {
+    struct roster *before = host->roster;
+    struct roster *roster = host_prepare(host, entries, count);
+    if (roster == NULL) {
         entries_drop_settings(entries, count);
         return false;
     }
-    struct roster *before = host->roster;
-    host->roster = memory_require(sizeof *host->roster);
-    roster_init(host->roster, plugins, count);
-    host_set_terms(host, host->roster, entries);
-    host->door.adopt(host->door.broker, host->roster);
+    host->door.adopt(host->door.broker, roster);
+    host->roster = roster;
     for (uint32_t i = 0; i < count; i++)
-        if (plugins[i]->kept) {
-            plugin_reload(plugins[i], entries[i].settings);
+        if (roster->plugins[i]->kept) {
+            plugin_reload(roster->plugins[i], entries[i].settings);
             entries[i].settings = NULL; // taken
         }
     for (uint32_t i = 0; i < before->count; i++)
         if (!before->plugins[i]->kept)
             host_let_go(host, before->plugins[i]);
-    free(before);
     host_clear_kept(host);
+    free(before);
     entries_drop_settings(entries, count);
     host_forget_verdicts(host);
     host_see_off(host, clock_monotonic_ns() + LEAVE_MS * NS_PER_MS);

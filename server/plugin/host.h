@@ -65,12 +65,14 @@ struct host {
     uint32_t inside; // threads between host_enter and host_leave
 };
 
-// One plugin of the configuration.
+// One plugin of the configuration. Two of its settings are the host's, whatever plugin it is:
+// `answer-timeout-ms`, and `answer-default`, the verdict that holds past it: deny (if there is none), allow,
+// or no-opinion.
 struct host_entry {
     const char *name;                       // or a path: what has a '/' in it
     struct hbmqtt_plugin_setting *settings; // a map, taken; NULL: none
-    uint64_t answer_timeout_ns;             // 0: as in the options
-    int verdict_default;                    // HBMQTT_DENY, HBMQTT_ALLOW or HBMQTT_NO_OPINION
+    bool leaves_authenticate;               // others were chosen to decide who may connect
+    bool leaves_topics;                     // others were chosen to decide about topics
 };
 
 struct host *host_create(const struct host_options *options);

@@ -18,7 +18,7 @@ WARN_UNUSED bool loader_open(const char *name, const char *directory, struct plu
 // Unloads it. Nothing of it may be in use.
 void loader_close(struct plugin_code *code);
 
-// A descriptor that is built in, by any of its names; NULL if there is none.
+// A descriptor that is built in, by its name; NULL if there is none.
 const struct hbmqtt_plugin *builtin_find(const char *name);
 
 #endif

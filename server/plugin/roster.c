@@ -3,31 +3,37 @@
 
 #define EVENT_KINDS (HBMQTT_EVENT_PACKET_RECEIVED + 1)
 
-void roster_init(struct roster *roster, struct plugin *const *plugins, uint32_t count)
+// Whether others were chosen for decisions of this kind.
+static bool leaves(struct roster_terms terms, enum call_kind kind)
 {
-    assert(count <= PLUGINS_MAX);
-    *roster = (struct roster){.count = count};
-    for (uint32_t i = 0; i < count; i++) {
-        const struct hbmqtt_plugin *code = &plugins[i]->code.descriptor;
-        roster->plugins[i] = plugins[i];
-        for (enum call_kind kind = 0; kind < CALL_KINDS; kind++) {
-            if (!call_concerns(code, kind))
-                continue;
-            roster->concerned[kind] |= 1u << i;
-            roster->grants[kind] |= !(code->flags & HBMQTT_PLUGIN_VETO);
-        }
-        if (code->event != NULL)
-            roster->events |= code->events;
-        roster->ticks_ns[i] = plugins[i]->worker == NULL ? plugin_first_tick(plugins[i]) : TIMER_NEVER;
+    bool topics = kind == CALL_PUBLISH || kind == CALL_SUBSCRIBE || kind == CALL_RECEIVE;
+    return (terms.leaves_authenticate && kind == CALL_AUTHENTICATE) || (terms.leaves_topics && topics);
+}
+
+void roster_add(struct roster *roster, struct plugin *plugin, struct roster_terms terms)
+{
+    assert(roster->count < PLUGINS_MAX);
+    const struct hbmqtt_plugin *code = &plugin->code.descriptor;
+    uint32_t index = roster->count++;
+    roster->plugins[index] = plugin;
+    roster->terms[index] = terms;
+    for (enum call_kind kind = 0; kind < CALL_KINDS; kind++) {
+        if (!call_concerns(code, kind) || leaves(terms, kind))
+            continue;
+        roster->concerned[kind] |= 1ull << index;
+        roster->grants[kind] |= !(code->flags & HBMQTT_PLUGIN_VETO);
     }
+    if (code->event != NULL)
+        roster->events |= code->events;
+    roster->ticks_ns[index] = plugin->worker == NULL ? plugin_first_tick(plugin) : TIMER_NEVER;
 }
 
 uint32_t roster_next(const struct roster *roster, enum call_kind kind, uint32_t from)
 {
     if (from >= roster->count)
         return roster->count;
-    uint32_t left = roster->concerned[kind] >> from;
-    return left == 0 ? roster->count : from + (uint32_t)__builtin_ctz(left);
+    uint64_t left = roster->concerned[kind] >> from;
+    return left == 0 ? roster->count : from + (uint32_t)__builtin_ctzll(left);
 }
 
 int roster_conclude(const struct roster *roster, enum call_kind kind, bool allowed)

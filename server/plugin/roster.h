@@ -6,26 +6,28 @@
 
 #include "server/plugin/instance.h"
 
-#define PLUGINS_MAX 32u // a bit for each in the masks below
+#define PLUGINS_MAX 64u // a bit for each in the masks below
 
 // What holds where an answer is late.
 struct roster_terms {
     uint64_t answer_timeout_ns;
     int verdict_default; // HBMQTT_DENY, HBMQTT_ALLOW or HBMQTT_NO_OPINION
+    bool leaves_authenticate;
+    bool leaves_topics;
 };
 
 struct roster {
     struct plugin *plugins[PLUGINS_MAX];
     struct roster_terms terms[PLUGINS_MAX];
     uint32_t count;
-    uint32_t concerned[CALL_KINDS]; // bit n: plugin n takes part
+    uint64_t concerned[CALL_KINDS]; // bit n: plugin n takes part
     bool grants[CALL_KINDS];        // one of these is not HBMQTT_PLUGIN_VETO
     uint64_t events;                // HBMQTT_EVENT_BIT of each kind that somebody wants
     uint64_t ticks_ns[PLUGINS_MAX]; // when inline plugins are due; of the one shard that ticks
 };
 
-// Fills in a roster of plugins that are loaded.
-void roster_init(struct roster *roster, struct plugin *const *plugins, uint32_t count);
+// Appends a plugin that is loaded. The roster begins as zeros.
+void roster_add(struct roster *roster, struct plugin *plugin, struct roster_terms terms);
 
 // Whether anybody takes part in calls of this kind, or wants events of this kind; false without a roster.
 static inline bool roster_concerned(const struct roster *roster, enum call_kind kind)

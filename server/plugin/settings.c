@@ -162,7 +162,7 @@ static bool key_is_known(const char *key, const char *const *keys)
     for (; *keys != NULL; keys++)
         if (keys_equal(*keys, key))
             return true;
-    return false;
+    return keys_equal(key, HOST_SETTING_TIMEOUT) || keys_equal(key, HOST_SETTING_DEFAULT);
 }
 
 static int check_keys(const struct hbmqtt_plugin_broker *broker, const struct hbmqtt_plugin_setting *map,

@@ -7,6 +7,10 @@
 #include "server/base/base.h"
 #include "server/plugin/hbmqtt_plugin.h"
 
+// Settings of the host, which are there beside those of any plugin.
+#define HOST_SETTING_TIMEOUT "answer-timeout-ms"
+#define HOST_SETTING_DEFAULT "answer-default"
+
 struct setting_entry {
     char *key; // NULL in a list
     struct hbmqtt_plugin_setting *value;
