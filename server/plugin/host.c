@@ -25,7 +25,8 @@ struct host *host_create(const struct host_options *options)
     struct host *host = memory_require(sizeof *host);
     host->door = options->door;
     host->shard_count = options->shard_count;
-    host->directory = options->directory;
+    host->directory = memory_require(strlen(options->directory) + 1);
+    memcpy(host->directory, options->directory, strlen(options->directory) + 1);
     host->ceiling = options->ceiling;
     host->answer_timeout_ns = options->answer_timeout_ns;
     host->topic_levels_max = options->topic_levels_max;
@@ -265,6 +266,7 @@ void host_destroy(struct host *host, uint64_t deadline_ns)
     if (host->leaving_count > 0)
         return; // their threads may still use the rest
     free(host->leaving);
+    free(host->directory);
     for (uint32_t i = 0; i < host->shard_count; i++)
         questions_finish(&host->questions[i]);
     free(host->questions);

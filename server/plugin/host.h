@@ -41,7 +41,7 @@ struct host_door {
 struct host_options {
     struct host_door door;
     uint32_t shard_count;
-    const char *directory; // of plugins that are given by name; must outlive the host
+    const char *directory; // of plugins that are given by name; copied
     struct worker_ceiling ceiling;
     uint64_t answer_timeout_ns;
     uint32_t topic_levels_max;
@@ -50,7 +50,7 @@ struct host_options {
 struct host {
     struct host_door door;
     uint32_t shard_count;
-    const char *directory;
+    char *directory;
     struct worker_ceiling ceiling;
     uint64_t answer_timeout_ns;
     uint32_t topic_levels_max;

@@ -179,8 +179,8 @@ void plugin_tell(struct plugin *plugin, const struct call *call)
         return;
     uint64_t count = plugin_fault(plugin, &plugin->events_dropped);
     if (count > 0)
-        log_warning("plugin %s: it does not keep up: %" PRIu64 " events dropped so far (limits "
-                    "plugin_events_max, plugin_event_bytes_max)",
+        log_warning("plugin %s: it does not keep up: %" PRIu64 " events dropped so far (limit "
+                    "plugin_queue_max)",
                     plugin->name, count);
 }
 
