@@ -93,6 +93,8 @@ static void packet_tell(struct shard *shard, const struct client *client, enum h
 
 void witness_received_tell(struct shard *shard, struct client *client, const struct frame *frame)
 {
+    if (client->judged && client->link.state == LINK_NEW)
+        return; // the CONNECT, which the shard that it comes from has told of
     const struct hbmqtt_plugin_packet packet = {
         .size = sizeof packet,
         .type = frame_type(frame),

@@ -30,13 +30,13 @@ struct inline_call {
 static _Thread_local struct inline_call *inline_call;
 
 // Counts a fault, and returns how many there were if the log is to be told now; else 0.
-static uint64_t plugin_fault(struct plugin *plugin, _Atomic uint64_t *counter)
+static uint64_t fault_count(struct fault *fault)
 {
-    uint64_t count = atomic_fetch_add_explicit(counter, 1, memory_order_relaxed) + 1;
+    uint64_t count = atomic_fetch_add_explicit(&fault->count, 1, memory_order_relaxed) + 1;
     uint64_t now_ns = clock_monotonic_ns();
-    uint64_t told_ns = atomic_load_explicit(&plugin->told_ns, memory_order_relaxed);
+    uint64_t told_ns = atomic_load_explicit(&fault->told_ns, memory_order_relaxed);
     bool tell = told_ns == 0 || now_ns - told_ns >= TELL_EVERY_NS;
-    if (!tell || !atomic_compare_exchange_strong(&plugin->told_ns, &told_ns, now_ns))
+    if (!tell || !atomic_compare_exchange_strong(&fault->told_ns, &told_ns, now_ns))
         return 0;
     return count;
 }
@@ -46,7 +46,7 @@ static void plugin_count_unwanted(struct plugin *plugin, enum question_end end)
     if (end == QUESTION_GONE)
         return; // no fault of the plugin
     bool late = end == QUESTION_EXPIRED;
-    uint64_t count = plugin_fault(plugin, late ? &plugin->answers_late : &plugin->answers_again);
+    uint64_t count = fault_count(late ? &plugin->answers_late : &plugin->answers_again);
     if (count > 0)
         log_warning("plugin %s: it answered a question %s, which changes nothing (%" PRIu64 " so far)",
                     plugin->name,
@@ -75,7 +75,7 @@ static int plugin_call_inline(struct plugin *plugin, uint64_t question, const st
     uint64_t took_ns = clock_monotonic_ns() - begun_ns;
     if (took_ns <= PLUGIN_SLOW_MS * NS_PER_MS)
         return plugin_check_verdict(plugin, verdict, call->kind);
-    uint64_t count = plugin_fault(plugin, &plugin->slow_calls);
+    uint64_t count = fault_count(&plugin->slow_calls);
     if (count > 0)
         log_warning("plugin %s: %s took %" PRIu64 " ms, for which all clients of a thread waited (%" PRIu64
                     " times so far); it must not be HBMQTT_PLUGIN_INLINE if it waits for something",
@@ -152,7 +152,7 @@ bool plugin_give_up(struct plugin *plugin, struct questions *questions, uint64_t
 void plugin_count_unanswered(struct plugin *plugin, uint64_t timeout_ns, int verdict)
 {
     static const char *const meanings[] = {"it counts as no opinion", "allowed", "denied"};
-    uint64_t count = plugin_fault(plugin, &plugin->answers_never);
+    uint64_t count = fault_count(&plugin->answers_never);
     if (count > 0)
         log_warning("plugin %s: no answer within %" PRIu64 " ms: %s (%" PRIu64 " times so far)", plugin->name,
                     (uint64_t)(timeout_ns / NS_PER_MS), meanings[verdict], count);
@@ -163,7 +163,7 @@ int plugin_ask_at_once(struct plugin *plugin, const struct call *call)
     int verdict = plugin_call_inline(plugin, 0, call);
     if ((verdict & ~VERDICT_FLAGS) != HBMQTT_PENDING)
         return verdict;
-    if (plugin_fault(plugin, &plugin->answers_never) > 0)
+    if (fault_count(&plugin->answers_never) > 0)
         log_error("plugin %s: %s returned HBMQTT_PENDING where it has to decide at once; that is denied",
                   plugin->name, call_names[call->kind]);
     return HBMQTT_DENY;
@@ -177,7 +177,7 @@ void plugin_tell(struct plugin *plugin, const struct call *call)
     }
     if (worker_push(plugin->worker, call_copy(call)))
         return;
-    uint64_t count = plugin_fault(plugin, &plugin->events_dropped);
+    uint64_t count = fault_count(&plugin->events_dropped);
     if (count > 0)
         log_warning("plugin %s: it does not keep up: %" PRIu64 " events dropped so far (limit "
                     "plugin_queue_max)",
@@ -339,17 +339,19 @@ struct plugin *plugin_create(struct host *host, const char *name,
 
 static void plugin_tell_manners(const struct plugin *plugin)
 {
-    if (plugin->answers_again + plugin->answers_late + plugin->answers_never + plugin->events_dropped +
-            plugin->slow_calls ==
-        0) {
+    uint64_t never = plugin->answers_never.count;
+    uint64_t late = plugin->answers_late.count;
+    uint64_t again = plugin->answers_again.count;
+    uint64_t dropped = plugin->events_dropped.count;
+    uint64_t slow = plugin->slow_calls.count;
+    if (never + late + again + dropped + slow == 0) {
         log_info("plugin %s: unloaded", plugin->name);
         return;
     }
     log_warning("plugin %s: unloaded; %" PRIu64 " questions not answered in time, %" PRIu64
                 " answers too late, %" PRIu64 " answers given twice, %" PRIu64 " events dropped, %" PRIu64
                 " slow calls",
-                plugin->name, plugin->answers_never, plugin->answers_late, plugin->answers_again,
-                plugin->events_dropped, plugin->slow_calls);
+                plugin->name, never, late, again, dropped, slow);
 }
 
 void plugin_stop(struct plugin *plugin)

@@ -15,6 +15,12 @@
 
 struct host;
 
+// Something that a plugin did wrong, as often as it was, for the log.
+struct fault {
+    _Atomic uint64_t count;
+    _Atomic uint64_t told_ns; // when the log was told last
+};
+
 struct plugin {
     struct hbmqtt_plugin_broker broker; // what it knows of us
     struct host *host;
@@ -24,13 +30,11 @@ struct plugin {
     struct worker *worker; // NULL: inline
     bool kept;             // by the reload that is going on
 
-    // What it did wrong, for the log.
-    _Atomic uint64_t answers_again; // to a question that was answered
-    _Atomic uint64_t answers_late;  // when nobody waited any more
-    _Atomic uint64_t answers_never; // deadlines that passed
-    _Atomic uint64_t events_dropped;
-    _Atomic uint64_t slow_calls;
-    _Atomic uint64_t told_ns; // when the log was last told of any of it
+    struct fault answers_again; // to a question that was answered
+    struct fault answers_late;  // when nobody waited any more
+    struct fault answers_never; // deadlines that passed
+    struct fault events_dropped;
+    struct fault slow_calls;
 };
 
 // Loads a plugin, by its name or its path, and has it begin. NULL if that failed, which has been told.

@@ -64,8 +64,26 @@ static bool take_descriptor(const char *name, const struct hbmqtt_plugin *given,
     return fault == NULL;
 }
 
-static bool open_library(const char *name, const char *path, struct plugin_code *ret_code)
+// The file of a plugin. One that is given without a '/' is in the directory of the process, not where
+// libraries are looked for.
+static bool write_path(const char *name, const char *directory, char ret_path[PATH_MAX])
 {
+    size_t length = strlen(name);
+    bool is_path = length > 3 && strcmp(name + length - 3, ".so") == 0;
+    int written = !is_path
+                      ? snprintf(ret_path, PATH_MAX, "%s/%s.so", directory, name)
+                      : snprintf(ret_path, PATH_MAX, "%s%s", strchr(name, '/') == NULL ? "./" : "", name);
+    if (written > 0 && written < PATH_MAX)
+        return true;
+    log_error("plugin %.64s...: its name is too long", name);
+    return false;
+}
+
+static bool open_library(const char *name, const char *directory, struct plugin_code *ret_code)
+{
+    char path[PATH_MAX];
+    if (!write_path(name, directory, path))
+        return false;
     void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (library == NULL) {
         log_error("plugin %s: cannot load it: %s", name, dlerror());
@@ -73,7 +91,7 @@ static bool open_library(const char *name, const char *path, struct plugin_code 
     }
     const struct hbmqtt_plugin *given = dlsym(library, DESCRIPTOR_SYMBOL);
     if (given == NULL)
-        log_error("plugin %s: %s is no plugin of hbmqtt: it has no %s", name, path, DESCRIPTOR_SYMBOL);
+        log_error("plugin %s: it is no plugin of hbmqtt: it has no %s", name, DESCRIPTOR_SYMBOL);
     if (given == NULL || !take_descriptor(name, given, &ret_code->descriptor)) {
         (void)dlclose(library); // nothing of it is in use
         return false;
@@ -84,19 +102,10 @@ static bool open_library(const char *name, const char *path, struct plugin_code 
 
 bool loader_open(const char *name, const char *directory, struct plugin_code *ret_code)
 {
-    ret_code->library = NULL;
-    if (strchr(name, '/') != NULL)
-        return open_library(name, name, ret_code);
     const struct hbmqtt_plugin *builtin = builtin_find(name);
-    if (builtin != NULL)
-        return take_descriptor(name, builtin, &ret_code->descriptor);
-    char found[PATH_MAX];
-    int length = snprintf(found, sizeof found, "%s/%s.so", directory, name);
-    if (length < 0 || (size_t)length >= sizeof found) {
-        log_error("plugin %.64s...: its name is too long", name);
-        return false;
-    }
-    return open_library(name, found, ret_code);
+    ret_code->library = NULL;
+    return builtin != NULL ? take_descriptor(name, builtin, &ret_code->descriptor)
+                           : open_library(name, directory, ret_code);
 }
 
 void loader_close(struct plugin_code *code)

@@ -11,7 +11,7 @@ struct plugin_code {
     void *library;                   // of dlopen(3); NULL: built in
 };
 
-// Finds the code of a plugin: a name with a '/' in it is the path of a shared object; any other is built in,
+// Finds the code of a plugin: a name that ends in .so is the path of a shared object; any other is built in,
 // or `directory`/`name`.so. Returns false and has told why not.
 WARN_UNUSED bool loader_open(const char *name, const char *directory, struct plugin_code *ret_code);
 

@@ -36,11 +36,11 @@ struct session {
     struct inflight outgoing;
     struct packet_id_set *incoming; // QoS 2 received and not released; NULL when there is none
     struct subscriber
-        *subscriber;  // the router's, the shard's to make and destroy; NULL before the first subscription
+        *subscriber; // the router's, the shard's to make and destroy; NULL before the first subscription
     struct identity *identity; // who its client says it is: the shard's to make and destroy; or NULL
-    uint64_t dropped; // messages refused by the ceilings while the client was absent
-    bool clean;       // ends with its connection [MQTT-3.1.2-6]
-    uint8_t listener; // number of that where its last link came from
+    uint64_t dropped;          // messages refused by the ceilings while the client was absent
+    bool clean;                // ends with its connection [MQTT-3.1.2-6]
+    uint8_t listener;          // number of that where its last link came from
     uint16_t client_id_length;
     uint8_t client_id[];
 };

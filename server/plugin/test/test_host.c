@@ -80,11 +80,11 @@ static void a_second_answer_changes_nothing_and_is_counted(void)
     CU_ASSERT_EQUAL(rig_answer_elsewhere(question), HBMQTT_PLUGIN_ERROR_NOT_OPEN);
     CU_ASSERT_PTR_NOT_NULL(strstr(rig_captured(), "answered a question a second time"));
     CU_ASSERT_EQUAL(rig.answer_count, 1);
-    CU_ASSERT_EQUAL(plugin_at(0)->answers_again, 1);
+    CU_ASSERT_EQUAL(plugin_at(0)->answers_again.count, 1);
     rig_set_manner(RIG_ANSWER_TWICE); // the same in one call: the verdict that it returns is the second
     CU_ASSERT_EQUAL(rig_ask(0, &question, &answer), HBMQTT_ALLOW);
     CU_ASSERT_PTR_NULL(answer);
-    CU_ASSERT_EQUAL(plugin_at(0)->answers_again, 2);
+    CU_ASSERT_EQUAL(plugin_at(0)->answers_again.count, 2);
     rig_capture();
     rig_end();
     CU_ASSERT_PTR_NOT_NULL(strstr(rig_captured(), "2 answers given twice"));
@@ -103,7 +103,7 @@ static void a_worker_that_answers_twice_is_heard_once(void)
     CU_ASSERT_EQUAL(rig_ask(0, &question, &answer), HBMQTT_PENDING);
     rig_await(&rig.answer_count, 2);
     CU_ASSERT_EQUAL(rig.answers->verdict, HBMQTT_DENY);
-    CU_ASSERT_EQUAL(plugin_at(0)->answers_again, 1);
+    CU_ASSERT_EQUAL(plugin_at(0)->answers_again.count, 1);
     rig_end();
 }
 
@@ -143,8 +143,8 @@ static void a_blocked_worker_is_given_up(void)
     rig_await(&rig.answer_count, 1);
     CU_ASSERT_EQUAL(rig.answers->question, third);
     CU_ASSERT_EQUAL(rig.calls, 2);
-    CU_ASSERT_EQUAL(plugin_at(0)->answers_late, 1);
-    CU_ASSERT_EQUAL(plugin_at(0)->answers_never, 1);
+    CU_ASSERT_EQUAL(plugin_at(0)->answers_late.count, 1);
+    CU_ASSERT_EQUAL(plugin_at(0)->answers_never.count, 1);
     rig_end();
 }
 
@@ -157,7 +157,7 @@ static void who_has_gone_is_no_fault_of_the_plugin(void)
     (void)rig_ask(0, &question, &answer);
     CU_ASSERT_TRUE(give_up(question, QUESTION_GONE));
     CU_ASSERT_EQUAL(rig_answer_elsewhere(question), HBMQTT_PLUGIN_ERROR_NOT_OPEN);
-    CU_ASSERT_EQUAL(plugin_at(0)->answers_late + plugin_at(0)->answers_again, 0);
+    CU_ASSERT_EQUAL(plugin_at(0)->answers_late.count + plugin_at(0)->answers_again.count, 0);
     rig_end();
 }
 
@@ -175,7 +175,7 @@ static void events_for_a_blocked_worker_are_dropped_at_the_ceiling_and_others_ge
         host_tell(rig.host, HBMQTT_EVENT_POST_START);
     CU_ASSERT_PTR_NOT_NULL(strstr(rig_captured(), "plugin worker: it does not keep up: 1 events dropped"));
     CU_ASSERT_EQUAL(rig.events, EVENTS_MAX + 5); // the inline one's
-    CU_ASSERT_EQUAL(plugin_at(0)->events_dropped, 5);
+    CU_ASSERT_EQUAL(plugin_at(0)->events_dropped.count, 5);
     rig_release();
     rig_await(&rig.events, 2 * EVENTS_MAX + 5);
     rig_end();
@@ -229,7 +229,7 @@ static void an_inline_call_that_takes_long_is_told(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(line);
     CU_ASSERT_PTR_NULL(
         strstr(line + strlen("plugin inline: authenticate took"), "took")); // not for every call
-    CU_ASSERT_EQUAL(plugin_at(0)->slow_calls, 2);
+    CU_ASSERT_EQUAL(plugin_at(0)->slow_calls.count, 2);
     rig_end();
 }
 
@@ -243,7 +243,7 @@ static void what_has_to_be_decided_at_once_is_denied_if_it_is_not(void)
     CU_ASSERT_EQUAL(plugin_ask_at_once(plugin_at(0), &call), HBMQTT_ALLOW | HBMQTT_STABLE);
     rig_set_manner(RIG_PENDING);
     CU_ASSERT_EQUAL(plugin_ask_at_once(plugin_at(0), &call), HBMQTT_DENY);
-    CU_ASSERT_EQUAL(plugin_at(0)->answers_never, 1);
+    CU_ASSERT_EQUAL(plugin_at(0)->answers_never.count, 1);
     rig_end();
 }
 

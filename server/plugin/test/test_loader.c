@@ -74,7 +74,7 @@ static void what_is_wrong_is_told(void)
         {"nameless", "its descriptor has no name"},
         {"receiving", "it decides about receiving and is not HBMQTT_PLUGIN_INLINE"},
         {"sending", "it has message_sent and is not HBMQTT_PLUGIN_INLINE"},
-        {"stranger", "is no plugin of hbmqtt: it has no hbmqtt_plugin_descriptor"},
+        {"stranger", "it is no plugin of hbmqtt: it has no hbmqtt_plugin_descriptor"},
         {"absent", "cannot load it"},
     };
     struct plugin_code code;
