@@ -7,12 +7,17 @@
 #include "server/client.h"
 #include "server/mail.h"
 #include "server/subscribe.h"
+#include "server/witness.h"
 
 #define GENERATED_ID_BYTES 32u
+#define STEP_WILL          2u // of the judgement of a CONNECT: the client may come in
 
 void attach_end_session(struct shard *shard, struct session *session)
 {
+    if (shard->phase == SHARD_SERVING)
+        witness_expiry(shard, session);
     unsubscribe_all(shard, session);
+    identity_give(session, NULL);
     session_registry_remove(&shard->sessions, session);
     session_destroy(session, &shard->turn);
     atomic_fetch_sub(&shard->broker->sessions, 1);
@@ -46,15 +51,18 @@ static struct session *attach_session(struct shard *shard, struct bytes client_i
     return session;
 }
 
-static bool attach_keep_will(struct client *client, const struct packet_connect *connect)
+// Returns false if there is no memory for it. A will that may not be published is left out.
+static bool attach_keep_will(struct client *client, const struct packet_connect *connect,
+                             const struct judgement *judgement)
 {
-    if (!connect->has_will || !access_may_publish(connect->will.topic))
+    if (!connect->has_will || judgement->will_denied || !access_may_publish(connect->will.topic))
         return true;
+    const struct answer *change = judgement->change; // what a plugin has made of it
     struct publication publication = {
-        .topic = connect->will.topic,
-        .payload = connect->will.payload,
-        .qos = connect->will.qos,
-        .retain = connect->will.retain,
+        .topic = change == NULL ? connect->will.topic : change->topic,
+        .payload = change == NULL ? connect->will.payload : change->payload,
+        .qos = change == NULL ? connect->will.qos : change->qos,
+        .retain = change == NULL ? connect->will.retain : change->retain,
     };
     client->link.will = message_create(&publication);
     return client->link.will != NULL;
@@ -87,13 +95,21 @@ static void attach_count_client(struct broker *broker)
         continue;
 }
 
+static void attach_give_identity(struct client *client, struct session *session)
+{
+    identity_give(session, client->identity);
+    if (client->identity != NULL)
+        client->identity->session.flags |= HBMQTT_SESSION_CONNECTED;
+    client->identity = NULL;
+}
+
 static void attach_open(struct shard *shard, struct client *client, struct bytes client_id,
-                        const struct packet_connect *connect)
+                        const struct packet_connect *connect, const struct judgement *judgement)
 {
     struct link *link = &client->link;
     bool present;
     struct session *session = attach_session(shard, client_id, connect->clean, &present);
-    if (session == NULL || !attach_keep_will(client, connect)) {
+    if (session == NULL || !attach_keep_will(client, connect, judgement)) {
         if (session != NULL && !present)
             attach_end_session(shard, session);
         link_refuse(link, &shard->turn, connect->version, REASON_SERVER_UNAVAILABLE);
@@ -101,10 +117,12 @@ static void attach_open(struct shard *shard, struct client *client, struct bytes
         return;
     }
     session_attach(session, link);
+    attach_give_identity(client, session);
     link_accept(link, &shard->turn, present);
     attach_count_client(shard->broker);
     client_watch_silence(shard, client);
     attach_tell(client, present);
+    witness_session(shard, HBMQTT_EVENT_CLIENT_CONNECTED, session, NULL);
     session_resume(session, &shard->turn);
 }
 
@@ -138,19 +156,81 @@ static void attach_move(struct shard *shard, struct client *client, const struct
     counter_subtract(&shard->counters.packets_received, 1); // the other shard counts the CONNECT
     counter_subtract(&shard->counters.connects_received, 1);
     connection_pause(&client->connection, shard->ring);
+    link_touch(&client->link, &shard->turn); // if it was paused already, nothing comes back
 }
 
-void attach_connect(struct shard *shard, struct client *client, const struct frame *frame,
-                    const struct packet_connect *connect)
+// Who it is, for plugins; and its user name, which later ones may ask for. Returns false if there is no
+// memory.
+static bool attach_identify(struct shard *shard, struct client *client, const struct packet_connect *connect)
 {
+    if (client->identity != NULL)
+        return true; // it was held, or comes from another shard
+    bool certified = client->link.authenticated && !client->judged;
+    if (shard->roster == NULL && !connect->has_user_name && !certified)
+        return true;
+    client->identity = identity_of_connect(shard, client, connect);
+    return client->identity != NULL;
+}
+
+static void attach_refuse(struct shard *shard, struct client *client, const struct packet_connect *connect,
+                          uint8_t reason)
+{
+    link_refuse(&client->link, &shard->turn, connect->version, reason);
+    client_close(shard, client, reason);
+}
+
+// What may become of the will, decided where the session is. Returns true if it has to be waited for.
+static bool attach_judge_will(struct shard *shard, struct client *client,
+                              const struct packet_connect *connect, struct judgement *judgement)
+{
+    if (shard->roster == NULL || !connect->has_will || judgement->will_denied ||
+        !access_may_publish(connect->will.topic))
+        return false;
+    const struct packet_publish will = {
+        .qos = connect->will.qos,
+        .retain = connect->will.retain,
+        .topic = connect->will.topic,
+        .payload = connect->will.payload,
+    };
+    const struct judged_topic topic = {HBMQTT_FILTER_PUBLISH, will.topic, will.qos, will.retain};
+    enum judged judged = JUDGED_ALLOWED;
+    if (judgement->step == STEP_WILL)
+        judged = judge_topic(shard, client, judgement, &topic);
+    if (judged == JUDGED_ALLOWED)
+        judged = judge_message(shard, client, judgement, &will);
+    judgement->will_denied = judged == JUDGED_DENIED;
+    return judged == JUDGED_HELD;
+}
+
+bool attach_connect(struct shard *shard, struct client *client, const struct frame *frame,
+                    const struct packet_connect *connect, struct judgement *judgement)
+{
+    if (!attach_identify(shard, client, connect)) {
+        attach_refuse(shard, client, connect, REASON_SERVER_UNAVAILABLE);
+        return false;
+    }
+    uint8_t reason;
+    if (client->judged || client->identity == NULL)
+        judgement->step = judgement->step < STEP_WILL ? STEP_WILL : judgement->step;
+    enum judged judged = JUDGED_ALLOWED;
+    if (judgement->step < STEP_WILL)
+        judged = judge_connect(shard, client, judgement, connect, &reason);
+    if (judged == JUDGED_DENIED)
+        attach_refuse(shard, client, connect, reason);
+    if (judged != JUDGED_ALLOWED)
+        return judged == JUDGED_HELD;
     char generated[GENERATED_ID_BYTES];
     struct bytes client_id = connect->client_id;
     if (client_id.length == 0)
         client_id = attach_generate_id(shard, generated);
-    if (broker_place(shard->broker, client_id) != shard->number)
+    if (broker_place(shard->broker, client_id) != shard->number) {
         attach_move(shard, client, frame);
-    else
-        attach_open(shard, client, client_id, connect);
+        return false;
+    }
+    if (attach_judge_will(shard, client, connect, judgement))
+        return true;
+    attach_open(shard, client, client_id, connect, judgement);
+    return false;
 }
 
 // More bytes came before the receive ended.
@@ -175,6 +255,8 @@ void attach_hand_over(struct shard *shard, struct client *client)
                                            .layers = client->connection.layers,
                                            .listener = client->listener,
                                            .received = moving,
-                                           .authenticated = true});
+                                           .authenticated = true,
+                                           .identity = client->identity});
+    client->identity = NULL; // the other shard's
     client_free(shard, client);
 }

@@ -8,13 +8,15 @@
 #ifndef ATTACH_H
 #define ATTACH_H
 
+#include "server/judgement.h"
 #include "server/shard.h"
 
 struct client;
 
-// Gives `client` its session and answers, or starts to move it. `frame` is the CONNECT's.
-void attach_connect(struct shard *shard, struct client *client, const struct frame *frame,
-                    const struct packet_connect *connect);
+// Has the plugins judge a CONNECT, then gives `client` its session and answers, or starts to move it. `frame`
+// is the CONNECT's. Returns true if plugins have to be waited for; see client_carry_out_judged.
+WARN_UNUSED bool attach_connect(struct shard *shard, struct client *client, const struct frame *frame,
+                                const struct packet_connect *connect, struct judgement *judgement);
 
 // A client in CLIENT_MOVING received more, and: its receive came back.
 void attach_move_more(struct shard *shard, struct client *client, struct bytes received);

@@ -29,29 +29,15 @@ static bool refuse(const struct config *config, uint32_t line, const char *what)
     return false;
 }
 
-static bool plugin_is_served(const struct config *config, const struct config_plugin *plugin)
-{
-    char place[PLACE_BYTES];
-    if (plugin->kind == CONFIG_PLUGIN_SHARED_OBJECT)
-        return refuse(config, plugin->line, plugin->name);
-    config_place(config, plugin->line, place, sizeof place);
-    if (plugin->kind == CONFIG_PLUGIN_EVENT_LOGGER || plugin->kind == CONFIG_PLUGIN_PACKET_LOGGER)
-        log_warning("%splugin '%s' " NOT_SUPPORTED " and has no effect", place, plugin->name);
-    return true;
-}
-
 bool check_served(const struct config *config)
 {
     const struct config_topic_check *topics = &config->topic_check;
     if (config->auth.password_file.path != NULL)
         return refuse(config, config->auth.password_file.line, "auth.password-file");
-    if (topics->acl || topics->taboo)
+    if (topics->acl)
         return refuse(config, topics->line, "topic-check that is enabled");
     if (config->user != NULL || config->group != NULL)
         return refuse(config, config->user_line, "user or group");
-    for (uint32_t i = 0; i < config->plugin_count; i++)
-        if (!plugin_is_served(config, &config->plugins[i]))
-            return false;
     if (config->session_expiry_s != CONFIG_NEVER)
         log_warning("session_expiry_interval " NOT_SUPPORTED " and has no effect");
     return true;

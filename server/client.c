@@ -7,8 +7,10 @@
 
 #include "server/attach.h"
 #include "server/handshake.h"
+#include "server/hold.h"
 #include "server/publish.h"
 #include "server/subscribe.h"
+#include "server/witness.h"
 
 // The slots: an id names a slot and the generation that is in it, so that an id kept elsewhere never finds
 // somebody else.
@@ -97,7 +99,9 @@ void client_free(struct shard *shard, struct client *client)
     list_remove(&client->sending);
     list_remove(&client->paused);
     handshake_drop(client);
+    hold_drop(shard, client);
     subscribe_drop_replays(client);
+    identity_destroy(client->identity);
     link_finish(&client->link);
     if (client->moving != NULL)
         segment_unref(client->moving);
@@ -120,21 +124,38 @@ static void client_publish_will(struct shard *shard, struct link *link)
     message_unref(will);
 }
 
-static void client_publish(struct shard *shard, const struct link *link, const struct frame *frame,
-                           const struct packet_publish *publish)
-{
-    struct publication publication;
-    publication_from_packet(&publication, publish, frame, link->version);
-    publication.stamp_ns = shard_stamp(shard);
-    publication.pools = &shard->messages;
-    publish_received(shard, &publication);
-    publication_finish(&publication);
-}
-
 static void client_acknowledge(struct shard *shard, const struct client *client, const struct effect *effect)
 {
     if (effect->acknowledge != 0)
         store_commit(&shard->store, client->id, effect->acknowledge, effect->packet_id, REASON_SUCCESS);
+}
+
+bool client_carry_out_judged(struct shard *shard, struct client *client, const struct frame *frame,
+                             const struct effect *effect, struct judgement *judgement)
+{
+    switch (effect->kind) {
+    case EFFECT_CONNECT:
+        return attach_connect(shard, client, frame, &effect->packet.connect, judgement);
+    case EFFECT_PUBLISH:
+        if (publish_judged(shard, client, frame, &effect->packet.publish, judgement) == JUDGED_HELD)
+            return true;
+        client_acknowledge(shard, client, effect);
+        return false;
+    case EFFECT_SUBSCRIBE:
+        return subscribe_begin(shard, client, &effect->packet.subscribe, judgement);
+    default:
+        return false;
+    }
+}
+
+static void client_judge(struct shard *shard, struct client *client, const struct frame *frame,
+                         const struct effect *effect)
+{
+    struct judgement judgement = {0};
+    if (client_carry_out_judged(shard, client, frame, effect, &judgement))
+        hold_begin(shard, client, frame, effect, &judgement);
+    else
+        judgement_finish(&judgement);
 }
 
 static void client_carry_out(struct shard *shard, struct client *client, const struct frame *frame,
@@ -143,18 +164,20 @@ static void client_carry_out(struct shard *shard, struct client *client, const s
     switch (effect->kind) {
     case EFFECT_NONE:
         break;
-    case EFFECT_CONNECT:
-        attach_connect(shard, client, frame, &effect->packet.connect);
-        break;
     case EFFECT_PUBLISH:
-        client_publish(shard, &client->link, frame, &effect->packet.publish);
+        if (shard->roster != NULL) {
+            client_judge(shard, client, frame, effect);
+            break;
+        }
+        publish_packet(shard, client, frame, &effect->packet.publish);
         client_acknowledge(shard, client, effect);
+        break;
+    case EFFECT_CONNECT:
+    case EFFECT_SUBSCRIBE:
+        client_judge(shard, client, frame, effect);
         break;
     case EFFECT_ACKNOWLEDGE:
         client_acknowledge(shard, client, effect);
-        break;
-    case EFFECT_SUBSCRIBE:
-        subscribe_begin(shard, client, &effect->packet.subscribe);
         break;
     case EFFECT_UNSUBSCRIBE:
         unsubscribe(shard, client, &effect->packet.subscribe);
@@ -183,35 +206,49 @@ static void client_guess(struct client *client, struct bytes received)
         outbox_put_bytes(&client->link.outbox, bytes_of(answer));
 }
 
-// Works off what was received, packet by packet, until the bytes end or the client does.
-static void client_feed(struct shard *shard, struct client *client, struct bytes received)
+// Where plugins are asked about credentials, the protocol side is not to judge them.
+static const struct access *client_access(const struct shard *shard)
+{
+    return roster_concerned(shard->roster, CALL_AUTHENTICATE) ? NULL : &shard->broker->access;
+}
+
+void client_work_off(struct shard *shard, struct client *client, struct bytes received)
 {
     struct link *link = &client->link;
     uint32_t size_max = (uint32_t)turn_limits(&shard->turn, link->listener)->packet_size_max;
-    link->received_ns = shard->turn.now_ns;
-    inbox_feed(&link->inbox, received);
     struct frame frame;
     struct effect effect;
     enum frame_status status = FRAME_NEED_MORE;
-    while (client->state == CLIENT_SERVING &&
+    while (client->state == CLIENT_SERVING && client->hold == NULL &&
            (status = inbox_next(&link->inbox, size_max, &frame)) == FRAME_READY) {
         if (frame_type(&frame) != PACKET_PUBLISH)
             burst_end(shard);
-        link_handle(link, &frame, &shard->turn, &shard->broker->access, &effect);
+        witness_received(shard, client, &frame);
+        link_handle(link, &frame, &shard->turn, client_access(shard), &effect);
         if (effect.kind != EFFECT_PUBLISH)
             burst_end(shard);
         client_carry_out(shard, client, &frame, &effect);
     }
     burst_end(shard);
-    if (client->state == CLIENT_SERVING && status == FRAME_MALFORMED) {
+    if (client->state != CLIENT_SERVING || client->hold != NULL)
+        return;
+    if (status == FRAME_MALFORMED) {
         if (link->state == LINK_NEW)
             client_guess(client, received);
         client_close(shard, client, frame.reason);
+        return;
     }
     // An acknowledgement may have ended a replay without anything to send, whose end would go on with the
     // next.
-    if (client->state == CLIENT_SERVING && !list_empty(&client->replay_requests))
+    if (!list_empty(&client->replay_requests))
         subscribe_replay_next(shard, client);
+}
+
+static void client_feed(struct shard *shard, struct client *client, struct bytes received)
+{
+    client->link.received_ns = shard->turn.now_ns;
+    inbox_feed(&client->link.inbox, received);
+    client_work_off(shard, client, received);
 }
 
 void client_look_at_layers(struct shard *shard, struct client *client)
@@ -222,8 +259,8 @@ void client_look_at_layers(struct shard *shard, struct client *client)
     if (layers_waiting(layers))
         link_touch(&client->link, &shard->turn);
     enum layers_status status = layers_status(layers);
-    if (client->state != CLIENT_SERVING || status == LAYERS_GOING)
-        return;
+    if (client->state != CLIENT_SERVING || status == LAYERS_GOING || client->hold != NULL)
+        return; // one that is held is looked at when it is let go
     client->why = layers_why(layers);
     client_close(shard, client, status == LAYERS_FAILED ? REASON_PROTOCOL_ERROR : REASON_UNSPECIFIED_ERROR);
 }
@@ -233,6 +270,7 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
     if (shard->phase != SHARD_SERVING) {
         (void)close(arrival->fd); // the broker stops: nobody serves it any more
         layers_destroy(arrival->layers);
+        identity_destroy(arrival->identity);
         client_uncount(shard, arrival->listener);
         return;
     }
@@ -248,6 +286,9 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
                     OWNER_CLIENT_SEND);
     link_init(&client->link, &options);
     client->link.authenticated = arrival->authenticated;
+    client->judged = arrival->authenticated;
+    client->identity = arrival->identity;
+    client->told_by = shard->adopted;
     client->listener = arrival->listener;
     client->timer.kind = TIMER_CLIENT;
     client->told_dropped = 1;
@@ -260,7 +301,7 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
     timer_arm(&shard->timers, &client->timer, shard->turn.now_ns + limits->connect_timeout_ms * NS_PER_MS);
     client_feed(shard, client, arrival->received);
     client_look_at_layers(shard, client);
-    if (client->state == CLIENT_SERVING)
+    if (client->state == CLIENT_SERVING && client->hold == NULL)
         connection_receive(&client->connection, shard->ring);
 }
 
@@ -296,7 +337,8 @@ void client_accepted(struct shard *shard, struct listener *listener, int fd)
 
 static bool client_listens(const struct client *client)
 {
-    return !client->deaf && list_empty(&client->paused) && list_empty(&client->shaking);
+    return !client->deaf && list_empty(&client->paused) && list_empty(&client->shaking) &&
+           client->hold == NULL;
 }
 
 // The peer has gone, and hears no goodbye.
@@ -316,7 +358,9 @@ static void client_receive_ended(struct shard *shard, struct client *client, int
             attach_hand_over(shard, client);
         break;
     case CLIENT_SERVING:
-        if (result != -ECANCELED)
+        if (result != -ECANCELED && client->hold != NULL)
+            client->hold->ended = true;
+        else if (result != -ECANCELED)
             client_lose(shard, client);
         else if (client_listens(client) && shard->phase == SHARD_SERVING)
             connection_receive(&client->connection,
@@ -332,8 +376,8 @@ static void client_receive_ended(struct shard *shard, struct client *client, int
     }
 }
 
-// Two reasons not to read from a client for a while: another shard does not keep up with our mail, or the
-// client does not take the answers to what it sends.
+// Reasons not to read from a client for a while: another shard does not keep up with our mail, the client
+// does not take the answers to what it sends, or it is held.
 static void client_hold_back(struct shard *shard, struct client *client)
 {
     if (client->state != CLIENT_SERVING)
@@ -349,7 +393,9 @@ static void client_hold_back(struct shard *shard, struct client *client)
 // Bytes of MQTT.
 static void client_take(struct shard *shard, struct client *client, struct bytes received)
 {
-    if (client->state == CLIENT_SERVING && shard->phase == SHARD_SERVING)
+    if (client->hold != NULL)
+        hold_append(shard, client, received);
+    else if (client->state == CLIENT_SERVING && shard->phase == SHARD_SERVING)
         client_feed(shard, client, received);
     else if (client->state == CLIENT_MOVING)
         attach_move_more(shard, client, received);
@@ -392,6 +438,20 @@ void client_listen_again(struct shard *shard, struct client *client)
         connection_receive(&client->connection, shard->ring);
 }
 
+void client_let_go(struct shard *shard, struct client *client, bool ended)
+{
+    if (client->hold != NULL) { // by the next packet
+        client->hold->ended = client->hold->ended || ended;
+        return;
+    }
+    client_look_at_layers(shard, client);
+    client_hold_back(shard, client);
+    if (ended && client->state == CLIENT_SERVING)
+        client_lose(shard, client);
+    else
+        client_listen_again(shard, client);
+}
+
 void client_resume_paused(struct shard *shard)
 {
     struct list *node;
@@ -417,11 +477,15 @@ static void client_tell_closed(const struct client *client, uint8_t reason)
                        reason == REASON_SUCCESS ? "disconnected" : reason_text(reason));
 }
 
-static void client_leave_session(struct shard *shard, struct link *link)
+static void client_leave_session(struct shard *shard, struct link *link, uint8_t reason)
 {
     struct session *session = link->session;
     if (session == NULL)
         return;
+    if (session->identity != NULL)
+        session->identity->session.flags &= ~(uint32_t)HBMQTT_SESSION_CONNECTED;
+    witness_session(shard, HBMQTT_EVENT_CLIENT_DISCONNECTED, session,
+                    reason == REASON_SUCCESS ? "disconnected" : reason_text(reason));
     atomic_fetch_sub(&shard->broker->clients, 1);
     session_detach(session);
     session->replays_to_come = false;
@@ -464,7 +528,8 @@ void client_close(struct shard *shard, struct client *client, uint8_t reason)
     list_append(&shard->closing, &client->place);
     list_remove(&client->paused);
     handshake_drop(client);
-    client_leave_session(shard, &client->link);
+    hold_drop(shard, client);
+    client_leave_session(shard, &client->link, reason);
     client_publish_will(shard, &client->link);
     // Who has left reads no more, but for the goodbye of its layers; anybody else gets what was on its way, a
     // CONNACK above all.
@@ -491,7 +556,7 @@ void client_timer_expired(struct shard *shard, struct timer *timer)
         client_close(shard, client, REASON_MAXIMUM_CONNECT_TIME);
         return;
     }
-    if (!list_empty(&client->paused))
+    if (!list_empty(&client->paused) || client->hold != NULL)
         client->link.received_ns = shard->turn.now_ns; // it is we who do not read
     if (link_silence_deadline_ns(&client->link) > shard->turn.now_ns)
         client_watch_silence(shard, client);

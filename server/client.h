@@ -18,6 +18,10 @@
 
 enum client_state { CLIENT_SERVING, CLIENT_MOVING, CLIENT_FLUSHING, CLIENT_LINGERING, CLIENT_ABANDONED };
 
+struct hold;
+struct identity;
+struct judgement;
+
 struct client {
     struct connection connection;
     struct link link;
@@ -38,7 +42,12 @@ struct client {
     uint8_t state;                // enum client_state
     bool ended_layers;            // what its layers have to say at the end is on its way
     uint16_t close_code;          // of WebSocket
-    const char *why;              // a phrase for the log that says more than the reason code; or NULL
+    bool judged;                  // the shard that accepted it has asked the plugins about its CONNECT
+    uint32_t told_by;             // shard->adopted of the plugins that are told what leaves; see witness.c
+    uint64_t told_ahead;       // bytes at the front of the outbox that belong to a packet they were told of
+    const char *why;           // a phrase for the log that says more than the reason code; or NULL
+    struct identity *identity; // until its session has it
+    struct hold *hold;         // it waits for the answer of a plugin; or NULL
 };
 
 // A new connection, whose slot among the connections is counted already. `received` is what came on another
@@ -48,7 +57,8 @@ struct client_arrival {
     struct layers *layers; // taken
     struct listener *listener;
     struct bytes received;
-    bool authenticated;
+    bool authenticated;        // also: judged by the plugins
+    struct identity *identity; // taken; or NULL
 };
 void client_create(struct shard *shard, const struct client_arrival *arrival);
 
@@ -88,6 +98,19 @@ static inline bool client_waiting(const struct client *client)
 
 // Reads from a client again, unless something else still speaks against it.
 void client_listen_again(struct shard *shard, struct client *client);
+
+// Carries out a packet about which plugins have a say: CONNECT, PUBLISH, SUBSCRIBE. Returns true if the
+// client has to be held for an answer; the judgement goes on with it.
+WARN_UNUSED bool client_carry_out_judged(struct shard *shard, struct client *client,
+                                         const struct frame *frame, const struct effect *effect,
+                                         struct judgement *judgement);
+
+// Works off what its inbox was fed, packet by packet, until the bytes end or the client does, or is held.
+// `received` is what it was fed.
+void client_work_off(struct shard *shard, struct client *client, struct bytes received);
+
+// It is held no more. `ended`: meanwhile its peer has said that nothing more comes.
+void client_let_go(struct shard *shard, struct client *client, bool ended);
 
 // Starts to read again from clients that were paused.
 void client_resume_paused(struct shard *shard);

@@ -6,16 +6,21 @@
 #include "server/attach.h"
 #include "server/client.h"
 #include "server/subscribe.h"
+#include "server/witness.h"
 
 // The spans to send, wrapped in the layers of the connection.
-static uint32_t flush_wrap(struct layers *layers, struct outbox *outbox, struct iovec *spans)
+static uint32_t flush_wrap(struct shard *shard, struct client *client, struct iovec *spans)
 {
+    struct layers *layers = client->connection.layers;
+    struct outbox *outbox = &client->link.outbox;
     uint32_t room = layers_room(layers);
     uint32_t count = room > 0 ? outbox_gather(outbox, spans, RING_SPANS_MAX - LAYERS_SPANS_OWN, room) : 0;
     bool taken = false;
     uint32_t wrapped = layers_wrap(layers, spans, count, &taken);
-    if (taken)
+    if (taken) {
+        witness_sent(shard, client, outbox->sending);
         outbox_sent(outbox, outbox->sending);
+    }
     return wrapped;
 }
 
@@ -27,7 +32,7 @@ static bool flush_send(struct shard *shard, struct client *client)
     struct outbox *outbox = &client->link.outbox;
     uint32_t count = connection->layers == NULL
                          ? outbox_gather(outbox, spans, RING_SPANS_MAX, OUTBOX_SEND_MAX)
-                         : flush_wrap(connection->layers, outbox, spans);
+                         : flush_wrap(shard, client, spans);
     if (count == 0)
         return false;
     connection_send(connection, shard->ring, spans, count);
@@ -81,6 +86,10 @@ static void flush_client(struct shard *shard, struct client *client)
         return;
     }
     flush_tell_dropped(shard, client);
+    if (client->state == CLIENT_MOVING && connection_idle(&client->connection)) {
+        attach_hand_over(shard, client);
+        return;
+    }
     if (client->state > CLIENT_FLUSHING || client->state == CLIENT_MOVING ||
         connection_sending(&client->connection))
         return;
@@ -104,8 +113,10 @@ void flush_sent(struct shard *shard, const struct ring_event *event)
     list_remove(&client->sending);
     uint32_t length = event->result > 0 ? (uint32_t)event->result : 0;
     counter_add(&shard->counters.bytes_sent, length);
-    outbox_sent(&link->outbox,
-                client->connection.layers == NULL ? length : layers_sent(client->connection.layers, length));
+    uint32_t left =
+        client->connection.layers == NULL ? length : layers_sent(client->connection.layers, length);
+    witness_sent(shard, client, left);
+    outbox_sent(&link->outbox, left);
     if (client->state == CLIENT_ABANDONED) {
         client_settle(shard, client);
         return;

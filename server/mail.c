@@ -5,10 +5,24 @@
 #include <unistd.h>
 
 #include "server/client.h"
+#include "server/hold.h"
+#include "server/look.h"
+#include "server/plugins.h"
 #include "server/publish.h"
 #include "server/subscribe.h"
 
-enum mail_kind { MAIL_PUBLISH, MAIL_INTEREST, MAIL_NOTE, MAIL_NOTED, MAIL_HANDOVER, MAIL_PHASE };
+enum mail_kind {
+    MAIL_PUBLISH,
+    MAIL_INTEREST,
+    MAIL_NOTE,
+    MAIL_NOTED,
+    MAIL_HANDOVER,
+    MAIL_PHASE,
+    MAIL_ANSWER,
+    MAIL_BROADCAST,
+    MAIL_LOOK,
+    MAIL_ROSTER,
+};
 
 // Every record: this, its fields, its bytes, padded to 8.
 struct mail_record {
@@ -32,6 +46,7 @@ struct mail_publication {
     uint8_t packet_form; // enum wire_variant
     uint8_t qos;
     bool retain;
+    bool retain_only;
 };
 
 struct mail_filter {
@@ -52,11 +67,18 @@ struct mail_connection {
     int fd;
     uint32_t length;
     bool authenticated;
+    struct identity *identity;
 };
 
 struct mail_phase {
     struct mail_record record;
     uint32_t phase; // enum shard_phase
+};
+
+// What it is, the kind tells.
+struct mail_pointer {
+    struct mail_record record;
+    void *pointer;
 };
 
 static void postbag_post(struct shard *shard, uint32_t to)
@@ -106,15 +128,18 @@ static uint8_t *put_bytes(uint8_t *at, struct bytes bytes)
     return at + bytes.length;
 }
 
-void mail_publish(struct shard *shard, uint32_t to, const struct publication *publication)
+static size_t publication_length(const struct publication *publication)
+{
+    if (publication->packet.length > 0)
+        return publication->packet.length;
+    return publication->topic.length + publication->properties.length + publication->payload.length;
+}
+
+static void put_publication(struct mail_publication *mail, const struct publication *publication,
+                            size_t length)
 {
     const struct bytes *packet = &publication->packet;
     bool is_packet = packet->length > 0;
-    size_t length =
-        is_packet ? packet->length
-                  : publication->topic.length + publication->properties.length + publication->payload.length;
-    struct mail_publication *mail =
-        mail_begin(shard, to, MAIL_PUBLISH, sizeof(struct mail_publication), length);
     mail->stamp_ns = publication->stamp_ns;
     mail->expiry_s = publication->expiry_s;
     mail->length = (uint32_t)length;
@@ -126,6 +151,7 @@ void mail_publish(struct shard *shard, uint32_t to, const struct publication *pu
     mail->packet_form = (uint8_t)publication->packet_form;
     mail->qos = publication->qos;
     mail->retain = publication->retain;
+    mail->retain_only = publication->retain_only;
     uint8_t *at = (uint8_t *)(mail + 1);
     if (is_packet) {
         (void)put_bytes(at, *packet);
@@ -134,6 +160,13 @@ void mail_publish(struct shard *shard, uint32_t to, const struct publication *pu
     at = put_bytes(at, publication->topic);
     at = put_bytes(at, publication->properties);
     (void)put_bytes(at, publication->payload);
+}
+
+void mail_publish(struct shard *shard, uint32_t to, const struct publication *publication)
+{
+    size_t length = publication_length(publication);
+    put_publication(mail_begin(shard, to, MAIL_PUBLISH, sizeof(struct mail_publication), length), publication,
+                    length);
 }
 
 void mail_interest(struct shard *shard, struct bytes filter, bool interested)
@@ -170,21 +203,60 @@ void mail_handover(struct shard *shard, uint32_t to, const struct client_arrival
     mail->layers = arrival->layers;
     mail->fd = arrival->fd;
     mail->authenticated = arrival->authenticated;
+    mail->identity = arrival->identity;
     mail->length = arrival->received.length;
     (void)put_bytes((uint8_t *)(mail + 1), arrival->received);
 }
 
+// A block with one record from a thread that is no shard's. It is posted with outside_post.
+static struct mail_block *outside_begin(enum mail_kind kind, size_t fields, size_t bytes)
+{
+    uint32_t length = (uint32_t)((fields + bytes + 7) & ~(size_t)7);
+    struct mail_block *block = mail_block_create(length);
+    block->sender = MAIL_FROM_OUTSIDE;
+    block->used = length;
+    *(struct mail_record *)block->bytes = (struct mail_record){kind, length};
+    return block;
+}
+
 void mail_phase_from_main(struct shard *addressee, enum shard_phase phase)
 {
-    struct mail_block *block = mail_block_create(sizeof(struct mail_phase));
-    block->sender = MAIL_FROM_MAIN;
-    block->used = sizeof(struct mail_phase);
-    *(struct mail_phase *)block->bytes =
-        (struct mail_phase){{MAIL_PHASE, sizeof(struct mail_phase)}, (uint32_t)phase};
+    struct mail_block *block = outside_begin(MAIL_PHASE, sizeof(struct mail_phase), 0);
+    ((struct mail_phase *)block->bytes)->phase = (uint32_t)phase;
     mailbox_post(&addressee->mailbox, block);
 }
 
-static void handle_publication(struct shard *shard, const struct mail_publication *mail, uint32_t from)
+static void pointer_from_outside(struct shard *addressee, enum mail_kind kind, void *pointer)
+{
+    struct mail_block *block = outside_begin(kind, sizeof(struct mail_pointer), 0);
+    ((struct mail_pointer *)block->bytes)->pointer = pointer;
+    mailbox_post(&addressee->mailbox, block);
+}
+
+void mail_answer_from_outside(struct shard *addressee, struct answer *answer)
+{
+    pointer_from_outside(addressee, MAIL_ANSWER, answer);
+}
+
+void mail_look_from_outside(struct shard *addressee, struct look_request *request)
+{
+    pointer_from_outside(addressee, MAIL_LOOK, request);
+}
+
+void mail_roster_from_main(struct shard *addressee, struct roster *roster)
+{
+    pointer_from_outside(addressee, MAIL_ROSTER, roster);
+}
+
+void mail_publish_from_outside(struct shard *addressee, const struct publication *publication)
+{
+    size_t length = publication_length(publication);
+    struct mail_block *block = outside_begin(MAIL_BROADCAST, sizeof(struct mail_publication), length);
+    put_publication((struct mail_publication *)block->bytes, publication, length);
+    mailbox_post(&addressee->mailbox, block);
+}
+
+static struct publication publication_of_mail(struct shard *shard, const struct mail_publication *mail)
 {
     const uint8_t *bytes = (const uint8_t *)(mail + 1);
     struct publication publication;
@@ -200,8 +272,29 @@ static void handle_publication(struct shard *shard, const struct mail_publicatio
     publication.expiry_s = mail->expiry_s;
     publication.qos = mail->qos;
     publication.retain = mail->retain;
+    publication.retain_only = mail->retain_only;
     publication.pools = &shard->messages;
+    return publication;
+}
+
+static void handle_publication(struct shard *shard, const struct mail_publication *mail, uint32_t from)
+{
+    struct publication publication = publication_of_mail(shard, mail);
     publish_mailed(shard, &publication, from);
+    publication_finish(&publication);
+}
+
+// A plugin's message, which begins here.
+static void handle_broadcast(struct shard *shard, const struct mail_publication *mail)
+{
+    struct publication publication = publication_of_mail(shard, mail);
+    publication.stamp_ns = shard_stamp(shard);
+    atomic_fetch_sub_explicit(&shard->broker->plugin_bytes,
+                              mail->topic_length + (uint64_t)mail->payload_length, memory_order_relaxed);
+    if (publication.retain_only)
+        publish_retain_only(shard, &publication);
+    else
+        publish_route(shard, &publication);
     publication_finish(&publication);
 }
 
@@ -222,6 +315,7 @@ static void handle_connection(struct shard *shard, const struct mail_connection 
         .listener = mail->listener,
         .received = {(const uint8_t *)(mail + 1), mail->length},
         .authenticated = mail->authenticated,
+        .identity = mail->identity,
     };
     client_create(shard, &arrival);
 }
@@ -249,12 +343,26 @@ static void handle_record(struct shard *shard, const struct mail_record *record,
     case MAIL_PHASE:
         shard->phase_asked = ((const struct mail_phase *)record)->phase;
         break;
+    case MAIL_ANSWER:
+        hold_answered(shard, ((const struct mail_pointer *)record)->pointer);
+        break;
+    case MAIL_BROADCAST:
+        handle_broadcast(shard, (const struct mail_publication *)record);
+        break;
+    case MAIL_LOOK:
+        look_answer(shard, ((const struct mail_pointer *)record)->pointer);
+        break;
+    case MAIL_ROSTER:
+        hold_adopt(shard, ((const struct mail_pointer *)record)->pointer);
+        plugins_tick(shard);
+        sem_post(&shard->broker->reported);
+        break;
     }
 }
 
 static void mail_give_back(struct shard *shard, struct mail_block *block)
 {
-    if (block->sender == MAIL_FROM_MAIN)
+    if (block->sender == MAIL_FROM_OUTSIDE)
         free(block);
     else
         mailbox_return(&shard->broker->shards[block->sender].mailbox, block);
@@ -311,7 +419,7 @@ void mail_post(struct shard *shard)
         postbag_post(shard, to);
 }
 
-static void close_handed_over(const struct mail_block *block)
+static void drop_undelivered(const struct mail_block *block)
 {
     for (uint32_t at = 0; at < block->used;) {
         const struct mail_record *record = (const struct mail_record *)(block->bytes + at);
@@ -319,6 +427,9 @@ static void close_handed_over(const struct mail_block *block)
             const struct mail_connection *mail = (const struct mail_connection *)record;
             (void)close(mail->fd); // nobody is left to serve it
             layers_destroy(mail->layers);
+            identity_destroy(mail->identity);
+        } else if (record->kind == MAIL_ANSWER) {
+            free(((const struct mail_pointer *)record)->pointer); // nobody waits for it
         }
         at += record->length;
     }
@@ -329,7 +440,7 @@ void mail_finish(struct shard *shard)
     struct mail_block *block = mailbox_take(&shard->mailbox);
     while (block != NULL) {
         struct mail_block *next = block->next;
-        close_handed_over(block);
+        drop_undelivered(block);
         free(block);
         block = next;
     }

@@ -18,8 +18,8 @@
 
 #include "server/base/base.h"
 
-#define MAIL_BLOCK_BYTES 65536u
-#define MAIL_FROM_MAIN   UINT32_MAX // the sender of blocks that are freed instead of given back
+#define MAIL_BLOCK_BYTES  65536u
+#define MAIL_FROM_OUTSIDE UINT32_MAX // the sender of blocks that are freed instead of given back
 
 struct mail_block {
     struct mail_block *next;

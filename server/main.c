@@ -12,6 +12,7 @@
 #include "server/check.h"
 #include "server/listeners.h"
 #include "server/mail.h"
+#include "server/plugins.h"
 #include "server/shard.h"
 
 #define EXIT_USAGE 2 // a wrong argument or configuration
@@ -242,6 +243,7 @@ static void stop_shards(struct broker *broker, uint32_t started)
     for (uint32_t i = 0; i < started; i++)
         mail_phase_from_main(&broker->shards[i], SHARD_QUIET);
     await_shards(broker, started);
+    plugins_end(broker);
     for (uint32_t i = 0; i < started; i++)
         mail_phase_from_main(&broker->shards[i], SHARD_FINISHING);
     for (uint32_t i = 0; i < started; i++)
@@ -250,6 +252,7 @@ static void stop_shards(struct broker *broker, uint32_t started)
         shard_finish(&broker->shards[i]);
     listeners_close(broker);
     free(broker->shards);
+    plugins_close(broker);
 }
 
 static void tell_started(const struct broker *broker)
@@ -262,14 +265,30 @@ static void tell_started(const struct broker *broker)
              broker->shard_count == 1 ? "" : "s", features);
 }
 
+// Has the plugins read their settings again.
+static void reload_plugins(struct broker *broker, const struct arguments *arguments)
+{
+    char error[CONFIG_ERROR_BYTES];
+    const struct config *config;
+    if (config_load(arguments->config_path, &config, error, sizeof error) < 0) {
+        log_error("%s; plugins stay as they are", error);
+        return;
+    }
+    if (!plugins_reload(broker, config))
+        log_error("plugins stay as they are");
+    config_unref(config);
+}
+
 // Until one that stops the broker.
-static void await_signal(struct broker *broker, const sigset_t *signals)
+static void await_signal(struct broker *broker, const sigset_t *signals, const struct arguments *arguments)
 {
     int signal = 0;
     while (sigwait(signals, &signal) != 0 || signal == SIGHUP || signal == SIGUSR1) {
         log_reopen();
-        if (signal == SIGHUP)
+        if (signal == SIGHUP) {
             listeners_reload(broker);
+            reload_plugins(broker, arguments);
+        }
     }
     log_info("stopping: %s", signal == SIGINT ? "interrupted" : "terminated");
 }
@@ -307,13 +326,17 @@ int main(int argc, char **argv)
     broker.ring_disable = ring_disable_from_environment();
     broker.descriptors_max = raise_descriptor_limit(broker.shard_count);
     (void)sem_init(&broker.reported, 0, 0); // cannot fail with these arguments
+    if (!plugins_open(&broker))
+        exit(EXIT_USAGE);
     listeners_open(&broker, EXIT_USAGE);
     init_shards(&broker);
     uint32_t started = start_shards(&broker);
     bool served = started == broker.shard_count;
     if (served) {
+        plugins_begin(&broker);
         tell_started(&broker);
-        await_signal(&broker, &signals);
+        await_signal(&broker, &signals, &arguments);
+        host_tell(broker.host, HBMQTT_EVENT_PRE_SHUTDOWN);
     }
     stop_shards(&broker, started);
     (void)sem_destroy(&broker.reported); // nobody waits any more

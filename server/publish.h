@@ -4,7 +4,22 @@
 #ifndef PUBLISH_H
 #define PUBLISH_H
 
+#include "server/judgement.h"
 #include "server/shard.h"
+
+struct client;
+
+// Publishes a packet that a client has sent.
+void publish_packet(struct shard *shard, const struct client *client, const struct frame *frame,
+                    const struct packet_publish *publish);
+
+// The same where there are plugins: they decide whether it goes out, and as what. What is denied is dropped.
+// JUDGED_HELD: later.
+enum judged publish_judged(struct shard *shard, struct client *client, const struct frame *frame,
+                           const struct packet_publish *publish, struct judgement *judgement);
+
+// Only retains what a plugin published here; everywhere.
+void publish_retain_only(struct shard *shard, struct publication *publication);
 
 // Routes what was published here. The publication is the caller's to finish.
 void publish_route(struct shard *shard, struct publication *publication);

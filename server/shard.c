@@ -9,7 +9,10 @@
 #include "server/client.h"
 #include "server/flush.h"
 #include "server/handshake.h"
+#include "server/hold.h"
+#include "server/look.h"
 #include "server/mail.h"
+#include "server/plugins.h"
 #include "server/publish.h"
 #include "server/subscribe.h"
 #include "server/sys.h"
@@ -140,6 +143,12 @@ static void shard_expire_timers(struct shard *shard)
             break;
         case TIMER_SYS:
             sys_expired(shard);
+            break;
+        case TIMER_HOLD:
+            hold_expired(shard, timer);
+            break;
+        case TIMER_TICK:
+            plugins_tick(shard);
             break;
         }
     }
@@ -291,16 +300,20 @@ static int shard_open(struct shard *shard)
     shard->turn.now_ns = clock_monotonic_ns();
     shard->accept_again.kind = TIMER_ACCEPT_AGAIN;
     sys_begin(shard);
+    shard->tick.kind = TIMER_TICK;
+    shard->roster = plugins_roster(shard->broker);
     for (uint32_t i = 0; i < shard->broker->listener_count; i++)
         shard->acceptors[i] = (struct acceptor){.operation = {.owner = OWNER_ACCEPTOR},
                                                 .listener = &shard->broker->listeners[i]};
     shard_accept(shard);
+    plugins_tick(shard);
     return 0;
 }
 
 static void *shard_run(void *argument)
 {
     struct shard *shard = argument;
+    host_mark_shard();
     shard->failed = shard_open(shard); // main reads it once it was reported, and not again
     sem_post(&shard->broker->reported);
     if (shard->failed)
@@ -319,8 +332,9 @@ static void *shard_run(void *argument)
 int shard_init(struct shard *shard, struct broker *broker, uint32_t number)
 {
     *shard = (struct shard){.broker = broker, .number = number};
-    struct list *lists[] = {&shard->serving, &shard->closing, &shard->dead,      &shard->sending,
-                            &shard->paused,  &shard->shaking, &shard->turn.dirty};
+    struct list *lists[] = {&shard->serving, &shard->closing, &shard->dead,
+                            &shard->sending, &shard->paused,  &shard->shaking,
+                            &shard->held,    &shard->walks,   &shard->turn.dirty};
     for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
         list_init(lists[i]);
     random_seed(&shard->random, broker->hash_seed + number);
@@ -369,6 +383,7 @@ void shard_join(struct shard *shard)
 void shard_finish(struct shard *shard)
 {
     subscribe_abandon_pending(shard);
+    look_give_up(shard);
     shard_end_sessions(shard);
     shard_drop_open_mail(shard);
     router_destroy(shard->router);

@@ -26,11 +26,14 @@
 _Static_assert(CONFIG_SHARDS_MAX <= ROUTER_SHARDS_MAX, "a shard is a bit in the router's sets");
 
 struct client;
+struct host;
+struct roster;
 struct shard;
 
 struct broker {
     const struct config *config;
     struct access access;
+    struct host *host; // of the plugins
     struct listener listeners[CONFIG_LISTENERS_MAX];
     uint32_t listener_count;
     struct shard *shards;
@@ -43,13 +46,14 @@ struct broker {
     _Atomic uint64_t sessions;        // on all shards
     _Atomic uint64_t clients;         // connected, on all shards
     _Atomic uint64_t clients_maximum; // the most that there were at once
+    _Atomic uint64_t plugin_bytes;    // messages of plugins on their way to the shards
     sem_t reported; // posted by each shard when it has started, and when it has stopped reading
 };
 
 // Who embeds an operation of the ring, told by its `owner`.
 enum owner { OWNER_ACCEPTOR, OWNER_CLIENT_RECEIVE, OWNER_CLIENT_SEND, OWNER_MAILBOX };
 
-enum timer_kind { TIMER_CLIENT, TIMER_ACCEPT_AGAIN, TIMER_SYS };
+enum timer_kind { TIMER_CLIENT, TIMER_HOLD, TIMER_ACCEPT_AGAIN, TIMER_SYS, TIMER_TICK };
 
 // One listener as this shard accepts from it.
 struct acceptor {
@@ -109,6 +113,8 @@ struct shard {
     struct list dead;    // clients whose operations have all come back, to be freed at the end of the turn
     struct list sending; // clients whose send is with the kernel, the longest first
     struct list paused;  // clients that are not read from until other shards have caught up
+    struct list walks;   // looks of plugins that are under way, by look_walk.place
+    struct list held;    // clients that wait for the answer of a plugin, by hold->place
     struct list shaking; // clients whose TLS handshake waits for a turn to come
     uint32_t handshake_steps; // of this turn
     uint8_t *scratch;         // where layers open what they received
@@ -119,6 +125,11 @@ struct shard {
     bool congested;            // some shard has mailbox_bytes_max of our mail
     struct hash_table pending; // subscriptions that wait for the other shards
     uint64_t pending_token;
+
+    struct roster *roster;   // the plugins; NULL while there are none
+    uint32_t adopted;        // rosters that it had
+    struct segment *feeding; // where the bytes lie that a client is fed, if they were held; else NULL
+    struct timer tick;       // of inline plugins; on shard 0
 
     struct random random; // for client ids of the broker's choice
     uint64_t stamp_ns;    // of the last publication: strictly rising

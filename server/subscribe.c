@@ -5,6 +5,7 @@
 
 #include "server/client.h"
 #include "server/mail.h"
+#include "server/witness.h"
 
 #define SUBACK_FAILURE 0x80u // [MQTT-3.9.3-2]
 
@@ -125,14 +126,28 @@ void subscribe_drop_replays(struct client *client)
         replay_request_free(client, container_of(node, struct replay_request, place));
 }
 
+// Whether a session may be sent a retained message.
+static bool replay_may(struct shard *shard, struct session *session, struct message *message)
+{
+    if (!roster_concerned(shard->roster, CALL_RECEIVE))
+        return true;
+    struct publication publication;
+    bool stable;
+    publication_from_message(&publication, message);
+    bool may = judge_receive(shard, session, &publication, &stable);
+    publication_finish(&publication);
+    return may;
+}
+
 // What is retained for the request, without what the subscription has had already.
-static struct retained_batch replay_request_collect(struct shard *shard, const struct replay_request *request)
+static struct retained_batch replay_request_collect(struct shard *shard, struct session *session,
+                                                    const struct replay_request *request)
 {
     struct retained_batch batch = {.options = request->options};
     struct bytes filter = {request->filter, request->filter_length};
     uint32_t count = router_retained_collect(shard->router, filter, &batch.messages);
     for (uint32_t i = 0; i < count; i++)
-        if (batch.messages[i]->stamp_ns <= request->since_ns)
+        if (batch.messages[i]->stamp_ns <= request->since_ns && replay_may(shard, session, batch.messages[i]))
             batch.messages[batch.count++] = batch.messages[i];
         else
             message_unref(batch.messages[i]);
@@ -145,7 +160,7 @@ void subscribe_replay_next(struct shard *shard, struct client *client)
     struct list *node;
     while (session->replays == NULL && (node = list_first(&client->replay_requests)) != NULL) {
         struct replay_request *request = container_of(node, struct replay_request, place);
-        struct retained_batch batch = replay_request_collect(shard, request);
+        struct retained_batch batch = replay_request_collect(shard, session, request);
         replay_request_free(client, request);
         session->replays_to_come = !list_empty(&client->replay_requests);
         if (batch.count > 0)
@@ -188,27 +203,64 @@ static void subscribe_end(struct shard *shard, struct pending_subscription *pend
     free(pending);
 }
 
-void subscribe_begin(struct shard *shard, struct client *client, const struct packet_subscribe *subscribe)
+// Asks for one filter after the other whether the client may have it. Those that it may not have get their
+// code; that of the others says no more than that.
+static enum judged subscribe_judge(struct shard *shard, struct client *client,
+                                   const struct packet_subscribe *subscribe, struct judgement *judgement)
 {
-    struct pending_subscription *pending = pending_create(client, subscribe);
-    if (pending == NULL) {
-        client_close(shard, client, REASON_QUOTA_EXCEEDED);
-        return;
+    struct bytes entries = subscribe->entries;
+    struct judged_topic topic = {.action = HBMQTT_FILTER_SUBSCRIBE};
+    struct subscription_options options;
+    for (uint32_t i = 0; subscribe_next(&entries, &topic.topic, &options); i++) {
+        if (i < judgement->step)
+            continue; // before it was held
+        topic.qos = options.qos;
+        enum judged judged = judge_topic(shard, client, judgement, &topic);
+        if (judged == JUDGED_HELD)
+            return judged;
+        judgement->subscription->bytes[i] = judged == JUDGED_DENIED ? SUBACK_FAILURE : 0;
     }
+    return JUDGED_ALLOWED;
+}
+
+// Subscribes to what is not refused yet, in order. [MQTT-3.8.4-4, MQTT-3.9.3-1]
+static void subscribe_all(struct shard *shard, struct session *session,
+                          const struct packet_subscribe *subscribe, uint8_t *codes)
+{
     struct bytes entries = subscribe->entries;
     struct bytes filter;
     struct subscription_options options;
-    for (uint32_t i = 0; subscribe_next(&entries, &filter, &options);
-         i++) // in order [MQTT-3.8.4-4, MQTT-3.9.3-1]
-        pending->bytes[i] = subscribe_one(shard, client->link.session, filter, options);
+    for (uint32_t i = 0; subscribe_next(&entries, &filter, &options); i++) {
+        if (codes[i] != SUBACK_FAILURE)
+            codes[i] = subscribe_one(shard, session, filter, options);
+        if (codes[i] != SUBACK_FAILURE)
+            witness_filter(shard, HBMQTT_EVENT_CLIENT_SUBSCRIBED, session, filter, codes[i]);
+    }
+}
+
+bool subscribe_begin(struct shard *shard, struct client *client, const struct packet_subscribe *subscribe,
+                     struct judgement *judgement)
+{
+    if (judgement->subscription == NULL)
+        judgement->subscription = pending_create(client, subscribe);
+    struct pending_subscription *pending = judgement->subscription;
+    if (pending == NULL) {
+        client_close(shard, client, REASON_QUOTA_EXCEEDED);
+        return false;
+    }
+    if (subscribe_judge(shard, client, subscribe, judgement) == JUDGED_HELD)
+        return true;
+    judgement->subscription = NULL; // taken
+    subscribe_all(shard, client->link.session, subscribe, pending->bytes);
     pending->shards_missing = shard->broker->shard_count - 1;
     if (pending->shards_missing == 0) {
         subscribe_end(shard, pending);
-        return;
+        return false;
     }
     // Asked also when no filter was the first of its kind: the other shards may not have noted that one yet.
     hash_table_insert(&shard->pending, &pending->by_token, ++shard->pending_token);
     mail_note(shard, shard->pending_token);
+    return false;
 }
 
 void subscribe_noted(struct shard *shard, uint64_t token)
@@ -236,9 +288,10 @@ void unsubscribe(struct shard *shard, struct client *client, const struct packet
     struct session *session = client->link.session;
     struct bytes entries = unsubscribe->entries;
     struct bytes filter;
+    // 3.x does not tell whether it was there. [MQTT-3.10.4-5]
     while (session->subscriber != NULL && unsubscribe_next(&entries, &filter))
-        (void)unsubscribe_one(shard, session,
-                              filter); // 3.x does not tell whether it was there [MQTT-3.10.4-5]
+        if (unsubscribe_one(shard, session, filter) != ROUTER_ABSENT)
+            witness_filter(shard, HBMQTT_EVENT_CLIENT_UNSUBSCRIBED, session, filter, 0);
     link_put(&client->link, &shard->turn,
              &(struct packet){.type = PACKET_UNSUBACK, .suback = {.packet_id = unsubscribe->packet_id}});
 }
@@ -254,6 +307,11 @@ void unsubscribe_all(struct shard *shard, struct session *session)
                               (struct bytes){filter, length}); // it is there: the router named it
     router_subscriber_destroy(shard->router, session->subscriber);
     session->subscriber = NULL;
+}
+
+void subscribe_forget(struct pending_subscription *pending)
+{
+    free(pending);
 }
 
 void subscribe_abandon_pending(struct shard *shard)

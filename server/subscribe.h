@@ -9,9 +9,15 @@
 #ifndef SUBSCRIBE_H
 #define SUBSCRIBE_H
 
+#include "server/judgement.h"
 #include "server/shard.h"
 
-void subscribe_begin(struct shard *shard, struct client *client, const struct packet_subscribe *subscribe);
+// Returns true if plugins have to be waited for; see client_carry_out_judged.
+WARN_UNUSED bool subscribe_begin(struct shard *shard, struct client *client,
+                                 const struct packet_subscribe *subscribe, struct judgement *judgement);
+
+// Frees what a SUBSCRIBE that was not carried out has begun. NULL accepted.
+void subscribe_forget(struct pending_subscription *pending);
 
 // Another shard has noted everything up to the subscription `token`.
 void subscribe_noted(struct shard *shard, uint64_t token);

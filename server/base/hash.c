@@ -102,3 +102,13 @@ struct hash_node *hash_table_next(const struct hash_table *table, const struct h
             return table->buckets[i];
     return NULL;
 }
+
+struct hash_node *hash_table_bucket_from(const struct hash_table *table, size_t *bucket)
+{
+    for (size_t i = *bucket; i < table->bucket_count; i++)
+        if (table->buckets[i] != NULL) {
+            *bucket = i;
+            return table->buckets[i];
+        }
+    return NULL;
+}

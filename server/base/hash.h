@@ -40,4 +40,9 @@ struct hash_node *hash_node_again(const struct hash_node *node);
 // was asked for.
 struct hash_node *hash_table_next(const struct hash_table *table, const struct hash_node *node);
 
+// The first node of the first bucket from number *bucket on that has one, and its number; NULL if there is
+// none. For walks that pause and go on at the next bucket: nodes that came meanwhile are met or not, others
+// once, or twice where the table has grown.
+struct hash_node *hash_table_bucket_from(const struct hash_table *table, size_t *bucket);
+
 #endif

@@ -65,6 +65,7 @@ struct publication {
     uint32_t expiry_s;
     uint8_t qos;
     bool retain;
+    bool retain_only;                     // it goes to nobody who subscribes now
     uint8_t encoded;                      // a bit for each form in `wire`
     uint32_t audience;                    // how many sessions it was routed to
     struct message_pools *pools;          // for the counted copy; NULL = the heap, in nobody's tally

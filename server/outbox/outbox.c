@@ -234,6 +234,24 @@ void outbox_sent(struct outbox *outbox, uint32_t length)
     }
 }
 
+uint32_t outbox_copy(const struct outbox *outbox, uint64_t from, uint8_t *ret_bytes, uint32_t length)
+{
+    uint32_t copied = 0;
+    for (uint32_t i = outbox->head; i != outbox->tail && copied < length; i++) {
+        const struct span *span = &outbox->spans[i & (outbox->capacity - 1)];
+        if (from >= span->length) {
+            from -= span->length;
+            continue;
+        }
+        uint32_t piece = span->length - (uint32_t)from;
+        piece = piece < length - copied ? piece : length - copied;
+        memcpy(ret_bytes + copied, span_bytes(*span).data + from, piece);
+        copied += piece;
+        from = 0;
+    }
+    return copied;
+}
+
 // Copies one span into private chunks, piece by piece.
 static void outbox_copy_span(struct outbox *outbox, struct span span)
 {

@@ -94,6 +94,9 @@ void outbox_put_copy(struct outbox *outbox, struct bytes packet, uint32_t packet
 uint32_t outbox_gather(struct outbox *outbox, struct iovec *ret_spans, uint32_t count_max,
                        uint32_t bytes_max);
 
+// Copies what waits from byte `from` on, at most `length` bytes. Returns how many there were.
+uint32_t outbox_copy(const struct outbox *outbox, uint64_t from, uint8_t *ret_bytes, uint32_t length);
+
 #define OUTBOX_SEND_MAX ((uint32_t)INT32_MAX) // bytes of one send, which answers with a number of 31 bits
 
 // The kernel answered for the send: `length` bytes of it left, the rest is to be sent again.

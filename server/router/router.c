@@ -84,6 +84,18 @@ uint32_t router_subscription_filter(const struct subscriber *subscriber, uint8_t
     return tree_subscription_filter(subscriber, filter);
 }
 
+const struct subscription *router_subscription_next(const struct subscriber *subscriber,
+                                                    const struct subscription *after)
+{
+    return tree_subscription_next(subscriber, after);
+}
+
+uint32_t router_subscription_read(const struct subscription *subscription, uint8_t filter[TOPIC_BYTES_MAX],
+                                  struct subscription_options *ret_options)
+{
+    return tree_subscription_read(subscription, filter, ret_options);
+}
+
 void router_interest_add(struct router *router, struct bytes filter, uint32_t shard)
 {
     tree_interest_add(&router->tree, filter, shard);

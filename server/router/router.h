@@ -78,6 +78,16 @@ enum router_change router_unsubscribe(struct router *router, struct subscriber *
 // there is none.
 uint32_t router_subscription_filter(const struct subscriber *subscriber, uint8_t filter[TOPIC_BYTES_MAX]);
 
+// The subscriptions of a subscriber, one after the other: start with NULL; NULL at the end. Nothing may be
+// subscribed or unsubscribed meanwhile.
+struct subscription;
+const struct subscription *router_subscription_next(const struct subscriber *subscriber,
+                                                    const struct subscription *after);
+
+// The filter of a subscription, as above, and its options.
+uint32_t router_subscription_read(const struct subscription *subscription, uint8_t filter[TOPIC_BYTES_MAX],
+                                  struct subscription_options *ret_options);
+
 // Shard `shard` (less than ROUTER_SHARDS_MAX) has its first subscriber for `filter`, or has lost its last
 // one.
 void router_interest_add(struct router *router, struct bytes filter, uint32_t shard);

@@ -321,11 +321,25 @@ void tree_subscriber_destroy(struct tree *tree, struct subscriber *subscriber)
     free(subscriber);
 }
 
+const struct subscription *tree_subscription_next(const struct subscriber *subscriber,
+                                                  const struct subscription *after)
+{
+    const struct list *next = after == NULL ? subscriber->subscriptions.next : after->siblings.next;
+    if (next == &subscriber->subscriptions)
+        return NULL;
+    return (const struct subscription *)((uintptr_t)next - offsetof(struct subscription, siblings));
+}
+
+uint32_t tree_subscription_read(const struct subscription *subscription, uint8_t *filter,
+                                struct subscription_options *ret_options)
+{
+    *ret_options = audience_seats(&subscription->filter->audience)[subscription->seat].options;
+    return level_write_path(&subscription->subscriber->tree->levels, &subscription->filter->level, filter);
+}
+
 uint32_t tree_subscription_filter(const struct subscriber *subscriber, uint8_t *filter)
 {
-    if (list_empty(&subscriber->subscriptions))
-        return 0;
-    const struct subscription *subscription =
-        container_of(subscriber->subscriptions.next, struct subscription, siblings);
-    return level_write_path(&subscriber->tree->levels, &subscription->filter->level, filter);
+    struct subscription_options options;
+    const struct subscription *first = tree_subscription_next(subscriber, NULL);
+    return first == NULL ? 0 : tree_subscription_read(first, filter, &options);
 }

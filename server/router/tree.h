@@ -60,6 +60,10 @@ enum router_change tree_subscribe(struct tree *tree, struct subscriber *subscrib
                                   struct subscription_options options, uint32_t identifier);
 enum router_change tree_unsubscribe(struct tree *tree, struct subscriber *subscriber, struct bytes filter);
 uint32_t tree_subscription_filter(const struct subscriber *subscriber, uint8_t *filter);
+const struct subscription *tree_subscription_next(const struct subscriber *subscriber,
+                                                  const struct subscription *after);
+uint32_t tree_subscription_read(const struct subscription *subscription, uint8_t *filter,
+                                struct subscription_options *ret_options);
 void tree_interest_add(struct tree *tree, struct bytes filter, uint32_t shard);
 void tree_interest_remove(struct tree *tree, struct bytes filter, uint32_t shard);
 

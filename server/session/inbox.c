@@ -133,3 +133,15 @@ void inbox_copy_left(const struct inbox *inbox, struct writer *writer)
     writer_put_bytes(
         writer, (struct bytes){inbox->fed.data + inbox->handed_out, inbox->fed.length - inbox->handed_out});
 }
+
+struct bytes inbox_take_left(struct inbox *inbox)
+{
+    inbox_consume(inbox, inbox->handed_out);
+    inbox->handed_out = 0;
+    if (inbox->partial_done)
+        inbox_drop_partial(inbox);
+    assert(inbox->partial == NULL);
+    struct bytes left = inbox->fed;
+    inbox->fed = (struct bytes){0};
+    return left;
+}

@@ -33,6 +33,10 @@ void inbox_feed(struct inbox *inbox, struct bytes received);
 // REASON_QUOTA_EXCEEDED then.
 enum frame_status inbox_next(struct inbox *inbox, uint32_t size_max, struct frame *ret_frame);
 
+// Takes what was fed and not given out yet, the packet given out last being done with: a view of what was
+// fed. Nothing may be collected.
+struct bytes inbox_take_left(struct inbox *inbox);
+
 // All bytes that were not given out yet, in order, into `writer`: for a connection that moves to another
 // shard.
 uint32_t inbox_left(const struct inbox *inbox);

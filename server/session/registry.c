@@ -47,3 +47,13 @@ struct session *session_registry_any(const struct session_registry *registry)
 {
     return session_of(hash_table_next(&registry->by_client_id, NULL));
 }
+
+struct session *session_registry_walk(const struct session_registry *registry, size_t *bucket,
+                                      const struct session *after)
+{
+    if (after != NULL && after->by_client_id.next != NULL)
+        return session_of(after->by_client_id.next);
+    if (after != NULL)
+        (*bucket)++;
+    return session_of(hash_table_bucket_from(&registry->by_client_id, bucket));
+}

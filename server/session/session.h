@@ -23,6 +23,7 @@
 
 struct subscriber;
 struct replay;
+struct identity;
 
 struct session {
     // What every delivery looks at, together.
@@ -35,10 +36,11 @@ struct session {
     struct inflight outgoing;
     struct packet_id_set *incoming; // QoS 2 received and not released; NULL when there is none
     struct subscriber
-        *subscriber;  // the router's, the shard's to make and destroy; NULL before the first subscription
-    uint64_t dropped; // messages refused by the ceilings while the client was absent
-    bool clean;       // ends with its connection [MQTT-3.1.2-6]
-    uint8_t listener; // number of that where its last link came from
+        *subscriber; // the router's, the shard's to make and destroy; NULL before the first subscription
+    struct identity *identity; // who its client says it is: the shard's to make and destroy; or NULL
+    uint64_t dropped;          // messages refused by the ceilings while the client was absent
+    bool clean;                // ends with its connection [MQTT-3.1.2-6]
+    uint8_t listener;          // number of that where its last link came from
     uint16_t client_id_length;
     uint8_t client_id[];
 };
@@ -106,6 +108,10 @@ void session_registry_finish(struct session_registry *registry); // must be empt
 struct session *session_registry_find(const struct session_registry *registry, struct bytes client_id);
 void session_registry_add(struct session_registry *registry, struct session *session);
 void session_registry_remove(struct session_registry *registry, struct session *session);
+// The next one of a walk that pauses after any of them: start with *bucket = 0 and NULL. After a pause NULL
+// again, with the bucket that follows; *bucket is that of the session returned.
+struct session *session_registry_walk(const struct session_registry *registry, size_t *bucket,
+                                      const struct session *after);
 struct session *session_registry_any(const struct session_registry *registry); // NULL when empty
 
 #endif
