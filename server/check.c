@@ -43,13 +43,19 @@ static bool plugin_is_served(const struct config *config, const struct config_pl
 bool check_served(const struct config *config)
 {
     const struct config_topic_check *topics = &config->topic_check;
-    const struct config_log *log = &config->log;
     if (config->auth.password_file.path != NULL)
         return refuse(config, config->auth.password_file.line, "auth.password-file");
     if (topics->acl || topics->taboo)
+<<<<<<< HEAD
         return refuse(config, topics->line, "topic-check that is enabled");
     if (log->to != CONFIG_LOG_STDERR || log->format != CONFIG_LOG_TEXT)
         return refuse(config, log->line, "log other than text on stderr");
+=======
+        return refuse(config, topics->line, "topic-check; remove it or write enabled: false: it");
+    for (uint32_t i = 0; i < config->plugin_count; i++)
+        if (config->plugins[i].kind == CONFIG_PLUGIN_SHARED_OBJECT)
+            return refuse(config, config->plugins[i].line, "a plugin of one's own");
+>>>>>>> 5e58fa2 (server: the log is set up as the file says)
     if (config->user != NULL || config->group != NULL)
         return refuse(config, config->user_line, "user or group");
     for (uint32_t i = 0; i < config->plugin_count; i++)

@@ -102,6 +102,32 @@ static struct arguments parse_arguments(int argc, char **argv)
     return arguments;
 }
 
+static void configure_log(const struct arguments *arguments, const struct config *config)
+{
+    const struct config_log *log = &config->log;
+    static const enum log_destination destinations[] = {
+        [CONFIG_LOG_STDERR] = LOG_TO_STDERR,
+        [CONFIG_LOG_SYSLOG] = LOG_TO_SYSLOG,
+        [CONFIG_LOG_JOURNAL] = LOG_TO_JOURNAL,
+        [CONFIG_LOG_FILE] = LOG_TO_FILE,
+    };
+    const struct log_settings settings = {
+        .level = arguments->debug ? LOG_DEBUG : log->level,
+        .format = log->format == CONFIG_LOG_JSON ? LOG_JSON : LOG_TEXT,
+        .to = destinations[log->to],
+        .path = log->to == CONFIG_LOG_FILE ? log->file.path : NULL,
+        .peer_burst = log->peer_burst,
+        .peer_per_second = log->peer_per_second,
+    };
+    char error[CONFIG_ERROR_BYTES];
+    char place[CONFIG_ERROR_BYTES];
+    if (log_configure(&settings, error, sizeof error) < 0) {
+        config_place(config, log->line, place, sizeof place);
+        log_error("%s%s", place, error);
+        exit(EXIT_USAGE);
+    }
+}
+
 static const struct config *load_config(const struct arguments *arguments)
 {
     char error[CONFIG_ERROR_BYTES];
@@ -110,6 +136,8 @@ static const struct config *load_config(const struct arguments *arguments)
         log_error("%s", error);
         exit(EXIT_USAGE);
     }
+    if (!arguments->check) // which tells whoever asks
+        configure_log(arguments, config);
     for (uint32_t i = 0; i < config->warning_count; i++)
         log_warning("%s", config->warnings[i]);
     if (!config->auth.allow_anonymous && config->auth.password_file.path == NULL)
@@ -257,7 +285,6 @@ int main(int argc, char **argv)
         check_and_exit(&arguments, config);
     if (!check_files(config) || !check_served(config))
         exit(EXIT_USAGE);
-    log_set_level(arguments.debug ? LOG_DEBUG : config->log.level);
 
     // Blocked before the threads start, so that only await_signal takes them.
     sigset_t signals;
