@@ -100,7 +100,7 @@ def test_new_file_is_for_its_owner_alone(passwd, users, umask):
     passwd("-c", users, "alice", stdin=SECRET, preexec=lambda: os.umask(umask))
     assert mode(users) == 0o600
     assert list(entries(users)) == ["alice"]
-    assert entries(users)["alice"].startswith("$y$")
+    assert entries(users)["alice"].startswith("$argon2id$")
     passwd("-v", users, "alice", stdin=SECRET)
 
 

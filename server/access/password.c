@@ -40,6 +40,11 @@ enum password_result password_verify(const char *hash, struct bytes password)
     return hasher->verify(hash, &form, password);
 }
 
+void password_release(void)
+{
+    argon2_release();
+}
+
 const char *password_hash(enum password_scheme scheme, uint32_t rounds, struct bytes password,
                           char ret_text[PASSWORD_TEXT_BYTES])
 {

@@ -2,8 +2,8 @@
 // Passwords against their hashes: crypt(3), argon2 and mosquitto's own.
 //
 // Each call takes the milliseconds, and the memory, that whoever made the hash chose, up to the ceilings of
-// password_form.h: no shard calls these, see verifier.h. They keep no state, so threads do not meet. Copies
-// of a password are wiped before they return.
+// password_form.h: no shard calls these, see verifier.h. Threads do not meet in them. Copies of a password
+// are wiped before they return.
 #ifndef ACCESS_PASSWORD_H
 #define ACCESS_PASSWORD_H
 
@@ -22,6 +22,10 @@ enum password_result {
 // Compares in constant time. A password with a zero byte is never right but for a hash of argon2: crypt(3)
 // sees only what is before it, and to PBKDF2 one at the end is none.
 WARN_UNUSED enum password_result password_verify(const char *hash, struct bytes password);
+
+// Gives back the memory of argon2 that the calling thread keeps from one call of password_verify to the next:
+// before the thread ends.
+void password_release(void);
 
 // Hashes a password with a new salt; `scheme` is one that has a name, `rounds` between its lowest and
 // highest. Returns NULL and the hash, or a phrase that says why not.

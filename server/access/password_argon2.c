@@ -4,11 +4,44 @@
 #include <argon2.h>
 #include <openssl/crypto.h>
 #include <openssl/rand.h>
+#include <stdlib.h>
 
 // What we hash with ourselves: 19 MiB and one lane, whose two passes take a few tens of milliseconds.
 #define ARGON2_MEMORY_KIB   19456u
 #define ARGON2_SALT_BYTES   16u
 #define ARGON2_DIGEST_BYTES 32u
+
+// The memory of the last hash, for the next one of this thread. Mapping and unmapping so much for each would
+// hold, at the low priority of a worker, what all threads of the process wait for that map memory too. The
+// library wipes it after use.
+static _Thread_local struct {
+    uint8_t *memory;
+    size_t size;
+} kept;
+
+void argon2_release(void)
+{
+    free(kept.memory);
+    kept.memory = NULL;
+    kept.size = 0;
+}
+
+static int memory_take(uint8_t **ret_memory, size_t size)
+{
+    if (kept.size < size) {
+        argon2_release();
+        kept.memory = malloc(size);
+        kept.size = kept.memory == NULL ? 0 : size;
+    }
+    *ret_memory = kept.memory;
+    return kept.memory == NULL ? ARGON2_MEMORY_ALLOCATION_ERROR : ARGON2_OK;
+}
+
+static void memory_give(uint8_t *memory, size_t size)
+{
+    (void)memory; // it is what is kept
+    (void)size;
+}
 
 enum password_result argon2_verify_form(const char *hash, const struct password_form *form,
                                         struct bytes password)
@@ -27,6 +60,8 @@ enum password_result argon2_verify_form(const char *hash, const struct password_
         .lanes = form->lanes,
         .threads = 1, // argon2_verify would start one for each lane
         .version = form->version,
+        .allocate_cbk = memory_take,
+        .free_cbk = memory_give,
     };
     int status = argon2_ctx(&context, form->scheme == PASSWORD_ARGON2ID ? Argon2_id : Argon2_i);
     if (status != ARGON2_OK)

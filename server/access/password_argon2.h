@@ -10,4 +10,7 @@ WARN_UNUSED enum password_result argon2_verify_form(const char *hash, const stru
 WARN_UNUSED const char *argon2_hash_password(enum password_scheme scheme, uint32_t rounds,
                                              struct bytes password, char *ret_text);
 
+// Frees what the calling thread keeps for the next hash.
+void argon2_release(void);
+
 #endif

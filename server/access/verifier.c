@@ -206,7 +206,7 @@ static void *worker_run(void *argument)
         int failed = sem_wait(&verifier->waiting);
         assert(failed == 0); // all signals are blocked
         if (atomic_load_explicit(&verifier->ending, memory_order_acquire))
-            return NULL;
+            break;
         struct place *place = oldest_take(verifier);
         struct bytes password = {place->password, place->password_length};
         enum password_result result = password_verify(place->hash, password);
@@ -217,6 +217,8 @@ static void *worker_run(void *argument)
         place_free(verifier, place); // first, so that who gets the answer finds it free
         verifier->settings.answer(owner, id, result);
     }
+    password_release();
+    return NULL;
 }
 
 static int workers_start(struct verifier *verifier)

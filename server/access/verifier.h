@@ -9,7 +9,9 @@
 //
 // A shard never waits for a worker. Workers run when a processor has nothing else to do, so a lock that one
 // held might stay taken for long: places and queue are stacks with atomic heads, and the workers' lock is
-// theirs alone. For the same reason an answer should do no more than to put something into a mailbox.
+// theirs alone. For the same reason an answer should do no more than to put something into a mailbox. One
+// thing is shared all the same: the kernel's lock on the address space, which yescrypt takes when libcrypt
+// maps and unmaps the memory for a hash. Argon2 keeps its memory, that of the largest hash for each worker.
 #ifndef ACCESS_VERIFIER_H
 #define ACCESS_VERIFIER_H
 

@@ -55,7 +55,7 @@ static enum passwd_exit scheme_set(struct arguments *arguments, struct given *gi
     if (password_scheme_find(name, &arguments->scheme))
         return PASSWD_DONE;
     return passwd_say(PASSWD_USAGE,
-                      "--scheme: there is no '%s'; yescrypt, sha512, sha256, bcrypt, argon2id and "
+                      "--scheme: there is no '%s'; argon2id, yescrypt, sha512, sha256, bcrypt and "
                       "mosquitto are known",
                       name);
 }
@@ -157,7 +157,7 @@ static enum passwd_exit words_take(struct arguments *arguments, bool batch, int 
 enum passwd_exit arguments_parse(int argc, char **argv, struct arguments *ret_arguments)
 {
     struct given given = {0};
-    *ret_arguments = (struct arguments){.action = ARGUMENTS_SET, .scheme = PASSWORD_YESCRYPT};
+    *ret_arguments = (struct arguments){.action = ARGUMENTS_SET, .scheme = PASSWORD_ARGON2ID};
     opterr = 0;
     enum passwd_exit status = PASSWD_DONE;
     for (int letter;
@@ -192,7 +192,7 @@ void arguments_print_help(void)
         "  -v, --check          end with 0 if the password is right, with 1 if not\n"
         "  -U, --upgrade        hash the passwords of FILE that are in plain text\n"
         "  -b, --batch          take the password from the command line, where others can see it\n"
-        "  -s, --scheme SCHEME  yescrypt, sha512, sha256, bcrypt, argon2id or mosquitto\n"
+        "  -s, --scheme SCHEME  argon2id, yescrypt, sha512, sha256, bcrypt or mosquitto\n"
         "  -r, --rounds ROUNDS  what a hash costs, as SCHEME counts it\n"
         "      --version        print the version\n"
         "  -h, --help           print this help\n";
