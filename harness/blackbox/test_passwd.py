@@ -293,7 +293,15 @@ def test_terminal_with_two_different_passwords(users):
     assert not users.exists()
 
 
-@pytest.mark.parametrize("key", cases({"ctrl-c": b"\x03", "ctrl-d": b"\x04", "too-long": b"x" * 600 + b"\n"}))
+def test_terminal_takes_as_much_as_there_is_room_for(passwd, users):
+    terminal = Terminal(HBMQTT_PASSWD, "-c", *CHEAP, users, "alice")
+    terminal.answer(b"Password of alice: ", b"x" * 511 + b"\n")
+    terminal.answer(b"again: ", b"x" * 511 + b"\n")
+    assert terminal.wait() == DONE
+    passwd("-v", users, "alice", stdin="x" * 511, secret="xx")
+
+
+@pytest.mark.parametrize("key", cases({"ctrl-c": b"\x03", "ctrl-d": b"\x04", "too-long": b"x" * 512 + b"\n"}))
 def test_terminal_is_left(users, key):
     terminal = Terminal(HBMQTT_PASSWD, "-c", *CHEAP, users, "alice")
     terminal.answer(b"Password of alice: ", key)

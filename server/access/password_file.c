@@ -16,7 +16,8 @@
 #define ENTRIES_FIRST 64u
 
 // Stands in for unknown users of a file without users: as hbmqtt_passwd hashes, and nobody knows of what.
-#define DECOY "$argon2id$v=19$m=19456,t=2,p=1$B8wIzVmebED/hXS+jN7g0Q$p6vvy+Eu/8oz74NEJsR3B3eWWL015yQKOriEpGlGT74"
+#define DECOY                                                                                                \
+    "$argon2id$v=19$m=19456,t=2,p=1$B8wIzVmebED/hXS+jN7g0Q$p6vvy+Eu/8oz74NEJsR3B3eWWL015yQKOriEpGlGT74"
 
 struct entry {
     struct hash_node node;

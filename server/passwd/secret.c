@@ -18,7 +18,8 @@ void secret_wipe(struct secret *secret)
 // One question on the terminal.
 static enum passwd_exit prompt_answer(const char *prompt, struct secret *ret_secret)
 {
-    int status = EVP_read_pw_string_min(ret_secret->text, 0, sizeof ret_secret->text, prompt, 0);
+    // It takes so many bytes, and writes a NUL behind them.
+    int status = EVP_read_pw_string_min(ret_secret->text, 0, PASSWORD_BYTES_MAX, prompt, 0);
     if (status == -2) { // by Ctrl-C: as if nobody had caught it
         (void)signal(SIGINT, SIG_DFL);
         (void)raise(SIGINT);
