@@ -8,7 +8,15 @@
 #include "server/publish.h"
 #include "server/subscribe.h"
 
-enum mail_kind { MAIL_PUBLISH, MAIL_INTEREST, MAIL_NOTE, MAIL_NOTED, MAIL_HANDOVER, MAIL_PHASE };
+enum mail_kind {
+    MAIL_PUBLISH,
+    MAIL_INTEREST,
+    MAIL_NOTE,
+    MAIL_NOTED,
+    MAIL_HANDOVER,
+    MAIL_PHASE,
+    MAIL_PULSE
+};
 
 // Every record: this, its fields, its bytes, padded to 8.
 struct mail_record {
@@ -42,7 +50,7 @@ struct mail_filter {
 
 struct mail_token {
     struct mail_record record;
-    uint64_t token;
+    uint64_t token; // of MAIL_PHASE: an enum shard_phase
 };
 
 struct mail_connection {
@@ -52,11 +60,6 @@ struct mail_connection {
     int fd;
     uint32_t length;
     bool authenticated;
-};
-
-struct mail_phase {
-    struct mail_record record;
-    uint32_t phase; // enum shard_phase
 };
 
 static void postbag_post(struct shard *shard, uint32_t to)
@@ -174,14 +177,23 @@ void mail_handover(struct shard *shard, uint32_t to, const struct client_arrival
     (void)put_bytes((uint8_t *)(mail + 1), arrival->received);
 }
 
+static void mail_token_from_main(struct shard *addressee, enum mail_kind kind, uint64_t token)
+{
+    struct mail_block *block = mail_block_create(sizeof(struct mail_token));
+    block->sender = MAIL_FROM_MAIN;
+    block->used = sizeof(struct mail_token);
+    *(struct mail_token *)block->bytes = (struct mail_token){{kind, sizeof(struct mail_token)}, token};
+    mailbox_post(&addressee->mailbox, block);
+}
+
 void mail_phase_from_main(struct shard *addressee, enum shard_phase phase)
 {
-    struct mail_block *block = mail_block_create(sizeof(struct mail_phase));
-    block->sender = MAIL_FROM_MAIN;
-    block->used = sizeof(struct mail_phase);
-    *(struct mail_phase *)block->bytes =
-        (struct mail_phase){{MAIL_PHASE, sizeof(struct mail_phase)}, (uint32_t)phase};
-    mailbox_post(&addressee->mailbox, block);
+    mail_token_from_main(addressee, MAIL_PHASE, phase);
+}
+
+void mail_pulse_from_main(struct shard *addressee, uint64_t number)
+{
+    mail_token_from_main(addressee, MAIL_PULSE, number);
 }
 
 static void handle_publication(struct shard *shard, const struct mail_publication *mail, uint32_t from)
@@ -247,7 +259,10 @@ static void handle_record(struct shard *shard, const struct mail_record *record,
         handle_connection(shard, (const struct mail_connection *)record);
         break;
     case MAIL_PHASE:
-        shard->phase_asked = ((const struct mail_phase *)record)->phase;
+        shard->phase_asked = (enum shard_phase)((const struct mail_token *)record)->token;
+        break;
+    case MAIL_PULSE:
+        atomic_store(&shard->pulse, ((const struct mail_token *)record)->token);
         break;
     }
 }

@@ -23,8 +23,9 @@ void mail_note(struct shard *shard, uint64_t token);
 struct client_arrival;
 void mail_handover(struct shard *shard, uint32_t to, const struct client_arrival *arrival);
 
-// From main: begin the given phase.
+// From main: begin the given phase; set your pulse to this number.
 void mail_phase_from_main(struct shard *addressee, enum shard_phase phase);
+void mail_pulse_from_main(struct shard *addressee, uint64_t number);
 
 // Works off what has come, posts what was written, takes back what came back.
 void mail_receive(struct shard *shard);
