@@ -154,9 +154,8 @@ static bool open_socket(const struct config *config, const struct config_listene
     char place[PLACE_BYTES];
     if (passed == NULL && !find_file(config, from, &options.file))
         return false;
-    int failed = passed == NULL
-                     ? listener_open(listener, &options, error)
-                     : listener_adopt(listener, passed->fd, from->connections_max, error);
+    int failed = passed == NULL ? listener_open(listener, &options, error)
+                                : listener_adopt(listener, passed->fd, from->connections_max, error);
     tell_place(config, from, place);
     if (failed)
         log_error("%s: %s", place, error);
@@ -215,9 +214,10 @@ static bool check_all_taken(const struct activation *activation)
         if (socket->taken)
             continue;
         listener_describe_socket(socket->fd, address);
-        log_error("the socket that was passed as descriptor %d (%s, named '%s') fits no listener that has none "
-                  "yet: give a listener its name (FileDescriptorName=) or its address",
-                  socket->fd, address, socket->name);
+        log_error(
+            "the socket that was passed as descriptor %d (%s, named '%s') fits no listener that has none "
+            "yet: give a listener its name (FileDescriptorName=) or its address",
+            socket->fd, address, socket->name);
         return false;
     }
     return true;

@@ -8,15 +8,7 @@
 #include "server/publish.h"
 #include "server/subscribe.h"
 
-enum mail_kind {
-    MAIL_PUBLISH,
-    MAIL_INTEREST,
-    MAIL_NOTE,
-    MAIL_NOTED,
-    MAIL_HANDOVER,
-    MAIL_PHASE,
-    MAIL_PULSE
-};
+enum mail_kind { MAIL_PUBLISH, MAIL_INTEREST, MAIL_NOTE, MAIL_NOTED, MAIL_HANDOVER, MAIL_PHASE, MAIL_PULSE };
 
 // Every record: this, its fields, its bytes, padded to 8.
 struct mail_record {

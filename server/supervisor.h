@@ -19,8 +19,8 @@ struct supervisor {
     uint64_t question; // to the shards: its number, and when it was asked
     uint64_t asked_ns;
     uint64_t look_ns; // when to look at the answers
-    bool held_up; // was told
-    bool unheard; // likewise
+    bool held_up;     // was told
+    bool unheard;     // likewise
 };
 
 // To be called before other threads run. A manager that cannot be reached is a warning.

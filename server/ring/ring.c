@@ -105,8 +105,8 @@ void ring_destroy(struct ring *ring)
     if (ring == NULL)
         return;
     assert(ring->operations == 0);
-    ring_buffers_finish(&ring->buffers, &ring->queue.uring);
     ring_queue_finish(&ring->queue);
+    ring_buffers_finish(&ring->buffers);
     free(ring->arena);
     free(ring);
 }

@@ -80,8 +80,8 @@ int ring_probe_enable(struct io_uring *uring)
     enum { OPERATIONS = sizeof operations / sizeof operations[0], RESTRICTIONS = OPERATIONS + 2 };
     struct io_uring_restriction restrictions[RESTRICTIONS] = {
         [OPERATIONS] = {.opcode = IORING_RESTRICTION_SQE_FLAGS_ALLOWED, .sqe_flags = IOSQE_BUFFER_SELECT},
-        [OPERATIONS + 1] = {.opcode = IORING_RESTRICTION_REGISTER_OP,
-                            .register_op = IORING_UNREGISTER_PBUF_RING},
+        // One registration that does no harm, so that all others are refused.
+        [OPERATIONS + 1] = {.opcode = IORING_RESTRICTION_REGISTER_OP, .register_op = IORING_REGISTER_PROBE},
     };
     for (uint32_t i = 0; i < OPERATIONS; i++)
         restrictions[i] =
@@ -89,8 +89,6 @@ int ring_probe_enable(struct io_uring *uring)
     // By the general call: the two for these purposes are declared by liburing 2.3, but not exported.
     unsigned fd = (unsigned)uring->ring_fd;
     int result = io_uring_register(fd, IORING_REGISTER_RESTRICTIONS, restrictions, RESTRICTIONS);
-    if (result == -EINVAL) // a kernel that does not know the last one
-        result = io_uring_register(fd, IORING_REGISTER_RESTRICTIONS, restrictions, RESTRICTIONS - 1);
     return result < 0 ? result : io_uring_register(fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
 }
 

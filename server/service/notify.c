@@ -95,7 +95,8 @@ static int notify_send(const struct notify *notify, const char *state)
 int notify_ready(const struct notify *notify, const char *status)
 {
     char state[NOTIFY_STATUS_BYTES + 64];
-    size_t used = (size_t)snprintf(state, sizeof state, "READY=1\nMAINPID=%d\nSTATUS=", (int)getpid()); // fits
+    size_t used =
+        (size_t)snprintf(state, sizeof state, "READY=1\nMAINPID=%d\nSTATUS=", (int)getpid()); // fits
     for (; *status != '\0' && used < sizeof state - 1; status++)
         if (*status != '\n')
             state[used++] = *status;

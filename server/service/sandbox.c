@@ -15,35 +15,20 @@
 
 #include "server/service/service.h"
 
-// What is allowed with any arguments. A name that this machine has no call for is passed over: kernels name
-// the same thing differently.
 static const char *const allowed[] = {
-    // serving: the ring, the mail between shards, sockets
-    "io_uring_enter", "read", "write", "readv", "writev", "close", "recvfrom", "recvmsg", "sendto", "sendmsg",
-    "sendmmsg", "recvmmsg", "shutdown", "getsockname", "getpeername", "getsockopt", "setsockopt", "accept4",
-    "bind", "listen", "connect", "poll", "ppoll", "pselect6", "select", "epoll_create1", "epoll_ctl",
-    "epoll_wait", "epoll_pwait", "eventfd2", "pipe2", "dup", "dup3", "timerfd_create", "timerfd_settime",
-    // memory; what could make code of data is below
-    "brk", "munmap", "mremap", "madvise",
-    // threads, locks, signals, the end
-    "futex", "set_robust_list", "rseq", "sched_yield", "sched_getaffinity", "sched_setaffinity", "membarrier",
-    "gettid", "getpid", "getppid", "exit", "exit_group", "restart_syscall", "rt_sigaction", "rt_sigprocmask",
-    "rt_sigreturn", "rt_sigtimedwait", "rt_sigpending", "sigaltstack", "sched_getparam", "sched_getscheduler",
-    // time, randomness, what the process is and uses
-    "clock_gettime", "clock_getres", "clock_nanosleep", "nanosleep", "gettimeofday", "time", "getrandom",
-    "uname", "sysinfo", "getrusage", "getcpu", "times", "getuid", "geteuid", "getgid", "getegid", "getgroups",
-    "getrlimit", "getresuid", "getresgid",
-    // reading files again: configuration, certificates, accounts, names of hosts
-    "pread64", "preadv", "lseek", "fstat", "stat", "lstat", "newfstatat", "statx", "fstatfs", "statfs",
-    "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "fcntl", "fadvise64",
-    "getcwd", "flock",
-    // files of unix sockets
-    "unlink", "unlinkat", "umask", "chmod", "fchmodat", "lchown", "fchownat",
+#define ALLOWED(name) #name,
+#define DEADLY(name)
+#include "server/service/sandbox.def"
+#undef ALLOWED
+#undef DEADLY
 };
 
-// What ends the process. clone without a thread is one more, below.
 static const char *const deadly[] = {
-    "execve", "execveat", "fork", "vfork", "ptrace", "process_vm_readv", "process_vm_writev",
+#define ALLOWED(name)
+#define DEADLY(name) #name,
+#include "server/service/sandbox.def"
+#undef ALLOWED
+#undef DEADLY
 };
 
 struct sandbox_rule {
@@ -128,8 +113,7 @@ static int add_rules(scmp_filter_ctx filter)
     for (size_t i = 0; i < sizeof rules / sizeof rules[0] && !failed; i++) {
         int call = seccomp_syscall_resolve_name(rules[i].name);
         if (call >= 0)
-            failed =
-                seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, rules[i].count, rules[i].compares);
+            failed = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, rules[i].count, rules[i].compares);
     }
     return failed;
 }

@@ -67,8 +67,7 @@ static bool same_address(const struct sockaddr_storage *bound, const struct sock
     if (wanted->sa_family == AF_INET)
         return bound_4->sin_port == wanted_4->sin_port &&
                bound_4->sin_addr.s_addr == wanted_4->sin_addr.s_addr;
-    return bound_6->sin6_port == wanted_6->sin6_port &&
-           bound_6->sin6_scope_id == wanted_6->sin6_scope_id &&
+    return bound_6->sin6_port == wanted_6->sin6_port && bound_6->sin6_scope_id == wanted_6->sin6_scope_id &&
            memcmp(&bound_6->sin6_addr, &wanted_6->sin6_addr, sizeof bound_6->sin6_addr) == 0;
 }
 

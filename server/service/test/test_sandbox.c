@@ -169,9 +169,12 @@ static void start_program_from_older_thread(void)
 
 static void test_what_ends_the_process(void)
 {
-    void (*const tries[])(void) = {start_program,     start_program_of_descriptor,
-                                   make_process,      make_process_by_number,
-                                   look_into_process, read_memory_of_process,
+    void (*const tries[])(void) = {start_program,
+                                   start_program_of_descriptor,
+                                   make_process,
+                                   make_process_by_number,
+                                   look_into_process,
+                                   read_memory_of_process,
                                    start_program_from_older_thread};
     for (size_t i = 0; i < sizeof tries / sizeof tries[0]; i++) {
         int status = child_status(tries[i]);

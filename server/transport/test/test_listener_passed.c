@@ -157,8 +157,8 @@ static void test_who_can_reach_it(void)
     static const struct {
         const char *host;
         bool local;
-    } cases[] = {{"127.0.0.1", true},         {"127.9.9.9", true}, {"localhost", true}, {"::1", true},
-                 {"::ffff:127.0.0.1", true},  {"0.0.0.0", false},  {"::", false},       {"", false},
+    } cases[] = {{"127.0.0.1", true},        {"127.9.9.9", true}, {"localhost", true}, {"::1", true},
+                 {"::ffff:127.0.0.1", true}, {"0.0.0.0", false},  {"::", false},       {"", false},
                  {"::ffff:0.0.0.0", false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct listener listener;
