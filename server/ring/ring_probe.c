@@ -89,7 +89,10 @@ int ring_probe_enable(struct io_uring *uring)
     // By the general call: the two for these purposes are declared by liburing 2.3, but not exported.
     unsigned fd = (unsigned)uring->ring_fd;
     int result = io_uring_register(fd, IORING_REGISTER_RESTRICTIONS, restrictions, RESTRICTIONS);
-    return result < 0 ? result : io_uring_register(fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+    if (result == 0)
+        result = io_uring_register(fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
+    // A filter may let rings be made and not be entered: nothing that is started later would come back.
+    return result < 0 ? result : io_uring_enter(fd, 0, 0, 0, NULL);
 }
 
 struct ring_probe_outcome {
