@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,12 @@ bool privileges_find_group(const char *text, gid_t *ret_group)
     return group != NULL;
 }
 
-static int fault(char *ret_error, const char *format, const char *name)
+static int __attribute__((format(printf, 2, 3))) fault(char *ret_error, const char *format, ...)
 {
-    (void)snprintf(ret_error, SERVICE_ERROR_BYTES, format, name); // fits: a name is short
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(ret_error, SERVICE_ERROR_BYTES, format, arguments); // fits: names are short
+    va_end(arguments);
     return -EINVAL;
 }
 
@@ -64,8 +68,8 @@ static int identity_find(const struct privileges_options *options, struct identi
     const char *user = options->user;
     const char *group = options->group;
     if (!privileges_find_user(user, &ret_identity->user))
-        return fault(ret_error,
-                     "there is no user '%.64s': create it (adduser --system), or name another one", user);
+        return fault(ret_error, "there is no user '%.64s': create it (adduser --system), or name another one",
+                     user);
     const struct passwd *account = getpwuid(ret_identity->user);
     ret_identity->has_account = account != NULL;
     if (account != NULL)

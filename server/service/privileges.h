@@ -22,8 +22,8 @@ WARN_UNUSED bool privileges_find_group(const char *text, gid_t *ret_group);
 WARN_UNUSED int privileges_check(const struct privileges_options *options, char *ret_error);
 
 // Becomes the user, gives up every capability, and sees to it that no program started later has more rights.
-// Root that was given no user keeps its capabilities. Returns 0, or -errno and one line in ret_error; the process
-// must not go on then.
+// Root that was given no user keeps its capabilities. Returns 0, or -errno and one line in ret_error; the
+// process must not go on then.
 WARN_UNUSED int privileges_drop(const struct privileges_options *options, char *ret_error);
 
 #endif

@@ -38,6 +38,7 @@ struct sandbox_rule {
 };
 
 #define WRITING     (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC | O_APPEND)
+#define APPENDING   (O_WRONLY | O_RDWR | O_TRUNC | O_APPEND)
 #define CODE        ((scmp_datum_t)PROT_EXEC)
 #define CHANGE_CODE ((scmp_datum_t)(PROT_WRITE | PROT_EXEC))
 
@@ -56,9 +57,11 @@ struct sandbox_rule {
 
 // What is allowed with some arguments; a name may come several times.
 static const struct sandbox_rule rules[] = {
-    // A file is read, never written.
+    // A file is read, or appended to, as the log is; what is in it stays.
     {"open", 1, {BITS_CLEAR(1, WRITING)}},
     {"openat", 1, {BITS_CLEAR(2, WRITING)}},
+    {"open", 1, {{1, SCMP_CMP_MASKED_EQ, APPENDING, O_WRONLY | O_APPEND}}},
+    {"openat", 1, {{2, SCMP_CMP_MASKED_EQ, APPENDING, O_WRONLY | O_APPEND}}},
     // Memory holds code or can be written: a mapping of both, or of what was written, would let an intruder
     // bring his own.
     {"mmap", 1, {BITS_CLEAR(2, PROT_EXEC)}},

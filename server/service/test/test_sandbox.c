@@ -49,6 +49,8 @@ static void serve(void)
     free(memory);
     int fd = open("/etc/passwd", O_RDONLY | O_CLOEXEC);
     CHILD_EXPECT(fd >= 0 && close(fd) == 0);
+    fd = open("/dev/null", O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    CHILD_EXPECT(fd >= 0 && close(fd) == 0);
     fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
     CHILD_EXPECT(fd >= 0 && listen(fd, 1) == 0 && close(fd) == 0);
     CHILD_EXPECT(getpwnam("nobody") != NULL);
@@ -75,6 +77,8 @@ static void try_what_is_refused(void)
     enter();
     EXPECT_REFUSED(open("/dev/null", O_WRONLY));
     EXPECT_REFUSED(open("/dev/null", O_RDWR));
+    EXPECT_REFUSED(open("/dev/null", O_WRONLY | O_APPEND | O_TRUNC));
+    EXPECT_REFUSED(open("/dev/null", O_RDWR | O_APPEND));
     EXPECT_REFUSED(open("/tmp", O_TMPFILE | O_WRONLY, 0600));
     EXPECT_REFUSED(creat("/tmp/hbmqtt-must-not-be", 0600));
     EXPECT_REFUSED(syscall(SYS_openat2, AT_FDCWD, "/dev/null", NULL, 0));
