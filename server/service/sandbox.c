@@ -10,6 +10,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -83,6 +84,9 @@ static const struct sandbox_rule rules[] = {
     {"ioctl", 1, {EQUALS(1, FIONREAD)}},
     {"ioctl", 1, {EQUALS(1, FIONBIO)}},
     {"ioctl", 1, {EQUALS(1, TCGETS)}},
+    // Threads may step back behind others.
+    {"sched_setscheduler", 1, {EQUALS(0, 0)}},
+    {"setpriority", 1, {EQUALS(0, PRIO_PROCESS)}},
     // Its own limits are read, not changed.
     {"prlimit64", 2, {EQUALS(0, 0), EQUALS(2, 0)}},
 };
