@@ -56,21 +56,28 @@ packages_missing() {
     done
 }
 
-# packages_install GROUP...: installs what is missing; says nothing and touches nothing where nothing is. While it works no
-# service is started: the broker that comes with a package of the tests must not take port 1883, now or at the next boot.
-packages_install() {
-    local missing policy=/usr/sbin/policy-rc.d made_policy='' status=0
-    missing=$(packages_missing "$@" | tr '\n' ' ')
-    [ -n "$missing" ] || return 0
-    command -v apt-get >/dev/null || die "not a Debian system; install the like of: $missing"
-    say "installing $missing"
+# without_services COMMAND...: while it works no service is started: the broker that comes with a package must not take port 1883, now
+# or at the next boot.
+without_services() {
+    local policy=/usr/sbin/policy-rc.d made_policy='' status=0
     if [ ! -e "$policy" ]; then
         printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
         as_root chmod 755 "$policy"
         made_policy=$policy
     fi
-    packages_fetch "$missing" || status=$?
+    "$@" || status=$?
     [ -z "$made_policy" ] || as_root rm -f "$made_policy"
+    return "$status"
+}
+
+# packages_install GROUP...: installs what is missing; says nothing and touches nothing where nothing is.
+packages_install() {
+    local missing status=0
+    missing=$(packages_missing "$@" | tr '\n' ' ')
+    [ -n "$missing" ] || return 0
+    command -v apt-get >/dev/null || die "not a Debian system; install the like of: $missing"
+    say "installing $missing"
+    without_services packages_fetch "$missing" || status=$?
     case " $missing" in
     *' mosquitto '*) ! command -v systemctl >/dev/null || as_root systemctl disable mosquitto >/dev/null 2>&1 || : ;;
     esac

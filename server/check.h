@@ -8,8 +8,11 @@
 // Whether the files that it names can be read. Returns false after one line.
 WARN_UNUSED bool check_files(const struct config *config);
 
-// The same, and whether they hold what they should: all that opening and loading would find, with nothing
-// kept of it. Returns false after one line.
+// Whether there is the user that it names. Returns false after one line.
+WARN_UNUSED bool check_user(const struct config *config);
+
+// All of this, and whether the files hold what they should: all that opening and loading would find, with
+// nothing kept of it. Returns false after one line.
 WARN_UNUSED bool check_config(const struct config *config);
 
 // Whether this version can serve all that it asks for. What keeps somebody out must not be ignored: returns

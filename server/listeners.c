@@ -2,50 +2,15 @@
 #include "server/listeners.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define PLACE_BYTES 512u // of "FILE:LINE: listener 'NAME'"
+#define PLACE_BYTES 512u  // of "FILE:LINE: listener 'NAME'"
+#define WHERE_BYTES 1024u // of a warning: some addresses say enough
 
 _Static_assert(LISTENER_PATHS_MAX == CONFIG_PATHS_MAX && LISTENER_ORIGINS_MAX == CONFIG_ORIGINS_MAX,
                "a listener has room for all that the configuration may hold");
-
-// A name of an account, or its number.
-static bool find_number(const char *text, uint32_t *ret_number)
-{
-    char *end;
-    errno = 0;
-    unsigned long number = strtoul(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || number >= UINT32_MAX)
-        return false;
-    *ret_number = (uint32_t)number;
-    return true;
-}
-
-static bool find_owner(const char *text, uid_t *ret_owner)
-{
-    *ret_owner = (uid_t)-1;
-    if (text == NULL || find_number(text, ret_owner))
-        return true;
-    const struct passwd *account = getpwnam(text);
-    if (account != NULL)
-        *ret_owner = account->pw_uid;
-    return account != NULL;
-}
-
-static bool find_group(const char *text, gid_t *ret_group)
-{
-    *ret_group = (gid_t)-1;
-    if (text == NULL || find_number(text, ret_group))
-        return true;
-    const struct group *group = getgrnam(text);
-    if (group != NULL)
-        *ret_group = group->gr_gid;
-    return group != NULL;
-}
 
 static struct tls_certificate_files certificate_files(const struct config_certificate *from)
 {
@@ -159,36 +124,50 @@ static bool find_file(const struct config *config, const struct config_listener 
 {
     char place[PLACE_BYTES];
     tell_place(config, from, place);
-    ret_file->mode = (mode_t)from->unix_mode;
-    if (!find_owner(from->unix_owner, &ret_file->owner)) {
+    *ret_file = (struct listener_file){(mode_t)from->unix_mode, (uid_t)-1, (gid_t)-1};
+    if (from->unix_owner != NULL && !privileges_find_user(from->unix_owner, &ret_file->owner)) {
         log_error("%s: there is no user '%s'", place, from->unix_owner);
         return false;
     }
-    if (!find_group(from->unix_group, &ret_file->group)) {
+    if (from->unix_group != NULL && !privileges_find_group(from->unix_group, &ret_file->group)) {
         log_error("%s: there is no group '%s'", place, from->unix_group);
         return false;
     }
     return true;
 }
 
+static struct listener_options options_of(const struct config_listener *from)
+{
+    return (struct listener_options){.host = from->host,
+                                     .port = from->port,
+                                     .unix_path = from->unix_path,
+                                     .backlog = (int)from->limits.listen_backlog,
+                                     .connections_max = from->connections_max};
+}
+
+// Returns false after one line.
+static bool open_socket(const struct config *config, const struct config_listener *from,
+                        const struct activation_socket *passed, struct listener *listener)
+{
+    struct listener_options options = options_of(from);
+    char error[LISTENER_ERROR_BYTES];
+    char place[PLACE_BYTES];
+    if (passed == NULL && !find_file(config, from, &options.file))
+        return false;
+    int failed = passed == NULL ? listener_open(listener, &options, error)
+                                : listener_adopt(listener, passed->fd, from->connections_max, error);
+    tell_place(config, from, place);
+    if (failed)
+        log_error("%s: %s", place, error);
+    return !failed;
+}
+
 // Returns false after one line.
 static bool open_one(const struct config *config, const struct config_listener *from,
-                     struct listener *listener)
+                     const struct activation_socket *passed, struct listener *listener)
 {
-    struct listener_options options = {.host = from->host,
-                                       .port = from->port,
-                                       .unix_path = from->unix_path,
-                                       .backlog = (int)from->limits.listen_backlog,
-                                       .connections_max = from->connections_max};
-    char error[LISTENER_ERROR_BYTES];
-    if (!find_file(config, from, &options.file))
+    if (!open_socket(config, from, passed, listener))
         return false;
-    if (listener_open(listener, &options, error) < 0) {
-        char place[PLACE_BYTES];
-        tell_place(config, from, place);
-        log_error("%s: %s", place, error);
-        return false;
-    }
     take_layers(from, listener);
     listener->is_tls = from->tls.enabled;
     listener->handshakes_max = from->tls.handshakes_max;
@@ -199,16 +178,89 @@ static bool open_one(const struct config *config, const struct config_listener *
     return true;
 }
 
-void listeners_open(struct broker *broker, int status)
+static struct activation_socket *find_fitting(struct activation *activation,
+                                              const struct listener_options *options)
+{
+    for (uint32_t i = 0; i < activation->count; i++)
+        if (!activation->sockets[i].taken && listener_fits(options, activation->sockets[i].fd))
+            return &activation->sockets[i];
+    return NULL;
+}
+
+// Finds for each listener the socket that was passed for it, if any: first by names, then by addresses.
+static void match_passed(const struct config *config, struct activation *activation,
+                         struct activation_socket *ret_passed[])
+{
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        ret_passed[i] = activation_find(activation, config->listeners[i].name);
+        if (ret_passed[i] != NULL)
+            ret_passed[i]->taken = true;
+    }
+    for (uint32_t i = 0; i < config->listener_count; i++) {
+        struct listener_options options = options_of(&config->listeners[i]);
+        if (ret_passed[i] == NULL)
+            ret_passed[i] = find_fitting(activation, &options);
+        if (ret_passed[i] != NULL)
+            ret_passed[i]->taken = true;
+    }
+}
+
+// Whoever passed a socket expects it to be served. Returns false after one line.
+static bool check_all_taken(const struct activation *activation)
+{
+    for (uint32_t i = 0; i < activation->count; i++) {
+        const struct activation_socket *socket = &activation->sockets[i];
+        char address[ADDRESS_TEXT_BYTES];
+        if (socket->taken)
+            continue;
+        listener_describe_socket(socket->fd, address);
+        log_error(
+            "the socket that was passed as descriptor %d (%s, named '%s') fits no listener that has none "
+            "yet: give a listener its name (FileDescriptorName=) or its address",
+            socket->fd, address, socket->name);
+        return false;
+    }
+    return true;
+}
+
+void listeners_open(struct broker *broker, struct activation *activation, int status)
 {
     const struct config *config = broker->config;
+    struct activation_socket *passed[CONFIG_LISTENERS_MAX];
+    match_passed(config, activation, passed);
+    if (!check_all_taken(activation))
+        exit(status);
     for (uint32_t i = 0; i < config->listener_count; i++) {
-        if (!open_one(config, &config->listeners[i], &broker->listeners[i])) {
+        if (!open_one(config, &config->listeners[i], passed[i], &broker->listeners[i])) {
             listeners_close(broker); // a unix socket must not stay behind
             exit(status);
         }
         broker->listener_count++;
     }
+}
+
+// Whether a client has to prove who it is before it can send a CONNECT.
+static bool proves_itself(const struct config_tls *tls)
+{
+    return tls->client_certificate == CONFIG_CLIENT_CERTIFICATE_REQUIRED ||
+           (tls->enabled && tls->certificate.certfile.path == NULL && tls->certificate_count == 0);
+}
+
+void listeners_warn_of_anybody(const struct broker *broker)
+{
+    char where[WHERE_BYTES] = "";
+    size_t used = 0;
+    for (uint32_t i = 0; i < broker->listener_count && broker->access.allow_anonymous; i++) {
+        const struct listener *listener = &broker->listeners[i];
+        if (!listener_is_local(listener) && !proves_itself(&broker->config->listeners[i].tls) &&
+            used < sizeof where)
+            used += (size_t)snprintf(where + used, sizeof where - used, "%s%s", used > 0 ? ", " : "",
+                                     listener->address);
+    }
+    if (used > 0)
+        log_warning("no authentication is configured: anybody who reaches %s can publish and subscribe; bind "
+                    "to a loopback address or set auth.allow-anonymous to false",
+                    where);
 }
 
 bool listeners_check(const struct config *config)
@@ -251,7 +303,7 @@ static const char *listener_kind(const struct listener *listener)
         return listener->is_tls ? "wss" : "ws";
     if (listener->is_tls)
         return "tls";
-    return listener->unix_path != NULL ? "unix" : "tcp";
+    return listener->is_unix ? "unix" : "tcp";
 }
 
 void listeners_describe(const struct broker *broker, char *ret_text, size_t size)

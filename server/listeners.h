@@ -3,10 +3,15 @@
 #ifndef LISTENERS_H
 #define LISTENERS_H
 
+#include "server/service/service.h"
 #include "server/shard.h"
 
-// Opens all of them. A fault is told in one line and ends the process with `status`.
-void listeners_open(struct broker *broker, int status);
+// Opens all of them, or takes the sockets that were passed for them. A fault, and a passed socket that nobody
+// asks for is one, is told in one line and ends the process with `status`.
+void listeners_open(struct broker *broker, struct activation *activation, int status);
+
+// Says in one line, if it is so, where anybody gets in without a proof of who it is.
+void listeners_warn_of_anybody(const struct broker *broker);
 
 // Looks for what the listeners of a configuration need, without opening them: their certificates, the owners
 // of their files. Returns false after one line.

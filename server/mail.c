@@ -18,6 +18,7 @@ enum mail_kind {
     MAIL_NOTED,
     MAIL_HANDOVER,
     MAIL_PHASE,
+    MAIL_PULSE,
     MAIL_ANSWER,
     MAIL_BROADCAST,
     MAIL_LOOK,
@@ -57,7 +58,7 @@ struct mail_filter {
 
 struct mail_token {
     struct mail_record record;
-    uint64_t token;
+    uint64_t token; // of MAIL_PHASE: an enum shard_phase
 };
 
 struct mail_connection {
@@ -68,11 +69,6 @@ struct mail_connection {
     uint32_t length;
     bool authenticated;
     struct identity *identity;
-};
-
-struct mail_phase {
-    struct mail_record record;
-    uint32_t phase; // enum shard_phase
 };
 
 // What it is, the kind tells.
@@ -219,11 +215,21 @@ static struct mail_block *outside_begin(enum mail_kind kind, size_t fields, size
     return block;
 }
 
+static void token_from_main(struct shard *addressee, enum mail_kind kind, uint64_t token)
+{
+    struct mail_block *block = outside_begin(kind, sizeof(struct mail_token), 0);
+    ((struct mail_token *)block->bytes)->token = token;
+    mailbox_post(&addressee->mailbox, block);
+}
+
 void mail_phase_from_main(struct shard *addressee, enum shard_phase phase)
 {
-    struct mail_block *block = outside_begin(MAIL_PHASE, sizeof(struct mail_phase), 0);
-    ((struct mail_phase *)block->bytes)->phase = (uint32_t)phase;
-    mailbox_post(&addressee->mailbox, block);
+    token_from_main(addressee, MAIL_PHASE, phase);
+}
+
+void mail_pulse_from_main(struct shard *addressee, uint64_t number)
+{
+    token_from_main(addressee, MAIL_PULSE, number);
 }
 
 static void pointer_from_outside(struct shard *addressee, enum mail_kind kind, void *pointer)
@@ -341,7 +347,10 @@ static void handle_record(struct shard *shard, const struct mail_record *record,
         handle_connection(shard, (const struct mail_connection *)record);
         break;
     case MAIL_PHASE:
-        shard->phase_asked = ((const struct mail_phase *)record)->phase;
+        shard->phase_asked = (enum shard_phase)((const struct mail_token *)record)->token;
+        break;
+    case MAIL_PULSE:
+        atomic_store(&shard->pulse, ((const struct mail_token *)record)->token);
         break;
     case MAIL_ANSWER:
         hold_answered(shard, ((const struct mail_pointer *)record)->pointer);

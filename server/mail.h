@@ -23,8 +23,9 @@ void mail_note(struct shard *shard, uint64_t token);
 struct client_arrival;
 void mail_handover(struct shard *shard, uint32_t to, const struct client_arrival *arrival);
 
-// From main: begin the given phase.
+// From main: begin the given phase; set your pulse to this number.
 void mail_phase_from_main(struct shard *addressee, enum shard_phase phase);
+void mail_pulse_from_main(struct shard *addressee, uint64_t number);
 
 // From any thread, while the host of the plugins is open: an answer, which is taken; a message, which is
 // copied; a look, which stays where it is until it is answered. And from main: other plugins, to which the

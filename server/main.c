@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -13,7 +14,9 @@
 #include "server/listeners.h"
 #include "server/mail.h"
 #include "server/plugins.h"
+#include "server/service/service.h"
 #include "server/shard.h"
+#include "server/supervisor.h"
 
 #define EXIT_USAGE 2 // a wrong argument or configuration
 
@@ -255,14 +258,66 @@ static void stop_shards(struct broker *broker, uint32_t started)
     plugins_close(broker);
 }
 
-static void tell_started(const struct broker *broker)
+static void take_activation(struct activation *activation)
+{
+    char error[SERVICE_ERROR_BYTES];
+    if (activation_init(activation, error) < 0) {
+        log_error("%s", error);
+        exit(EXIT_USAGE);
+    }
+}
+
+// Rings, threads and whatever comes from clients belong to the user.
+static void become_user(struct broker *broker)
+{
+    const struct config *config = broker->config;
+    struct privileges_options options = {config->user, config->group};
+    char error[SERVICE_ERROR_BYTES];
+    if (privileges_drop(&options, error) < 0) {
+        log_error("%s", error);
+        listeners_close(broker); // a unix socket must not stay behind
+        exit(EXIT_USAGE);
+    }
+    if (options.user == NULL && geteuid() == 0)
+        log_warning("the broker runs as root: name a user that it is to become, see hbmqtt.yaml(5)");
+}
+
+// What is not ours never runs with more rights than the user has.
+static void open_plugins(struct broker *broker)
+{
+    if (plugins_open(broker))
+        return;
+    listeners_close(broker); // a unix socket must not stay behind
+    exit(EXIT_USAGE);
+}
+
+// Takes all rings and threads to exist. Returns false after one line.
+static bool enter_sandbox(const struct config *config)
+{
+    const char *choice = getenv("HBMQTT_SECCOMP");
+    const char *impossible = sandbox_impossible();
+    char error[SERVICE_ERROR_BYTES];
+    if (!config->seccomp || (choice != NULL && strcmp(choice, "off") == 0))
+        log_info("seccomp: switched off by %s", config->seccomp ? "HBMQTT_SECCOMP" : "the configuration");
+    else if (impossible != NULL)
+        log_info("seccomp: not in this program, because %s", impossible);
+    else if (sandbox_enter(error) < 0) {
+        log_error("%s", error);
+        return false;
+    }
+    return true;
+}
+
+static void tell_started(struct broker *broker, struct supervisor *supervisor)
 {
     char where[7680];
     listeners_describe(broker, where, sizeof where);
     char features[RING_FEATURES_BYTES];
     ring_features(broker->shards[0].ring, features);
+    listeners_warn_of_anybody(broker);
     log_info("hbmqtt " HBMQTT_VERSION " listening on %s, %u shard%s, ring: %s", where, broker->shard_count,
              broker->shard_count == 1 ? "" : "s", features);
+    supervisor_ready(supervisor, where);
 }
 
 // Has the plugins read their settings again.
@@ -279,33 +334,48 @@ static void reload_plugins(struct broker *broker, const struct arguments *argume
     config_unref(config);
 }
 
-// Until one that stops the broker.
-static void await_signal(struct broker *broker, const sigset_t *signals, const struct arguments *arguments)
+static void reload(struct broker *broker, struct supervisor *supervisor, const struct arguments *arguments)
 {
-    int signal = 0;
-    while (sigwait(signals, &signal) != 0 || signal == SIGHUP || signal == SIGUSR1) {
+    char where[NOTIFY_STATUS_BYTES];
+    supervisor_reloading(supervisor);
+    listeners_reload(broker);
+    reload_plugins(broker, arguments);
+    listeners_describe(broker, where, sizeof where);
+    supervisor_ready(supervisor, where);
+}
+
+// Until a signal that stops the broker.
+static void serve(struct broker *broker, struct supervisor *supervisor, const sigset_t *signals,
+                  const struct arguments *arguments)
+{
+    plugins_begin(broker);
+    tell_started(broker, supervisor);
+    int signal;
+    while ((signal = supervisor_await_signal(supervisor, signals)) == SIGHUP || signal == SIGUSR1) {
         log_reopen();
-        if (signal == SIGHUP) {
-            listeners_reload(broker);
-            reload_plugins(broker, arguments);
-        }
+        if (signal == SIGHUP)
+            reload(broker, supervisor, arguments);
     }
+    supervisor_stopping(supervisor);
+    host_tell(broker->host, HBMQTT_EVENT_PRE_SHUTDOWN);
     log_info("stopping: %s", signal == SIGINT ? "interrupted" : "terminated");
 }
 
 int main(int argc, char **argv)
 {
     static struct broker broker;
+    static struct activation activation;
+    struct supervisor supervisor;
     struct arguments arguments = parse_arguments(argc, argv);
     if (arguments.debug)
         log_set_level(LOG_DEBUG);
     const struct config *config = load_config(&arguments);
     if (arguments.check)
         check_and_exit(&arguments, config);
-    if (!check_files(config) || !check_served(config))
+    if (!check_files(config) || !check_user(config) || !check_served(config))
         exit(EXIT_USAGE);
 
-    // Blocked before the threads start, so that only await_signal takes them.
+    // Blocked before the threads start, so that only the supervisor takes them.
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
@@ -326,19 +396,18 @@ int main(int argc, char **argv)
     broker.ring_disable = ring_disable_from_environment();
     broker.descriptors_max = raise_descriptor_limit(broker.shard_count);
     (void)sem_init(&broker.reported, 0, 0); // cannot fail with these arguments
-    if (!plugins_open(&broker))
-        exit(EXIT_USAGE);
-    listeners_open(&broker, EXIT_USAGE);
+    supervisor_init(&supervisor, &broker);
+    take_activation(&activation);
+    listeners_open(&broker, &activation, EXIT_USAGE);
+    become_user(&broker);
+    open_plugins(&broker);
     init_shards(&broker);
     uint32_t started = start_shards(&broker);
-    bool served = started == broker.shard_count;
-    if (served) {
-        plugins_begin(&broker);
-        tell_started(&broker);
-        await_signal(&broker, &signals, &arguments);
-        host_tell(broker.host, HBMQTT_EVENT_PRE_SHUTDOWN);
-    }
+    bool served = started == broker.shard_count && enter_sandbox(config);
+    if (served)
+        serve(&broker, &supervisor, &signals, &arguments);
     stop_shards(&broker, started);
+    supervisor_finish(&supervisor);
     (void)sem_destroy(&broker.reported); // nobody waits any more
     config_unref(config);
     if (served)

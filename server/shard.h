@@ -85,6 +85,7 @@ struct shard {
     pthread_t thread;
     struct mailbox mailbox;
     struct counters counters;
+    _Atomic uint64_t pulse; // the last of main's questions whether it turns that was answered
 
     struct ring *ring;
     struct ring_operation wake;

@@ -101,13 +101,12 @@ def broker(shared_broker):
 def make_broker(tmp_path_factory):
     """Starts brokers of this test's own: make_broker(limits={...}, kind=..., shards=...). They are stopped and checked."""
     started = []
+    options = ("kind", "shards", "arguments", "env", "preexec", "launcher", "pass_fds")
 
-    def make(*, kind=None, shards=None, arguments=(), env=None, preexec=None, **parts):
+    def make(**parts):
         directory = tmp_path_factory.mktemp("broker")
-        settings = brokers.settings_with(**parts)
-        one = brokers.Broker(
-            directory, settings, kind=kind, shards=shards, arguments=arguments, env=env, preexec=preexec
-        )
+        given = {name: parts.pop(name) for name in options if name in parts}
+        one = brokers.Broker(directory, brokers.settings_with(**parts), **given)
         started.append(one)
         return one.start()
 

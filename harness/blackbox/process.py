@@ -86,7 +86,7 @@ class Lines:
 class Process:
     """One child: .err holds the lines of its stderr, .out those of its stdout, `send` writes to its stdin."""
 
-    def __init__(self, argv, *, env=None, preexec=None):
+    def __init__(self, argv, *, env=None, preexec=None, pass_fds=()):
         self.argv = [str(part) for part in argv]
         if not shutil.which(self.argv[0]):
             raise ProcessError(f"there is no program {self.argv[0]}: set HBMQTT_BUILD, or install its package")
@@ -103,6 +103,7 @@ class Process:
             stderr=subprocess.PIPE,
             env=os.environ | (env or {}),
             preexec_fn=in_child,
+            pass_fds=pass_fds,
         )
         self.out, self.err = Lines(self.popen.stdout), Lines(self.popen.stderr)
 

@@ -152,7 +152,7 @@ def test_a_file_is_appended_to(make_logging, tmp_path):
     path.write_text("before\n")
     make_logging({"file": path}, path.read_text).stop()
     lines = path.read_text().splitlines()
-    assert lines[0] == "before" and "listening on" in lines[1] and lines[-1].endswith("stopped")
+    assert lines[0] == "before" and any("listening on" in line for line in lines[1:3]) and lines[-1].endswith("stopped")
 
 
 def test_a_file_that_cannot_be_opened_again_stays(client, make_logging, tmp_path):
@@ -256,7 +256,7 @@ def test_syslog(client, make_logging, make_service, log_format):
     wait_until(lambda: "connection closed" in service.read(), "a line about the client")
     broker.stop()
     service.read()
-    head = rf"<30>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d hbmqtt\[{broker.pid}\]: "
+    head = rf"<(28|30)>[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d hbmqtt\[{broker.pid}\]: "
     assert all(re.match(head, line) and "\n" not in line for line in service.lines)
     messages = [re.sub(head, "", line) for line in service.lines]
     if log_format == "json":

@@ -47,7 +47,7 @@ static bool ring_has(const struct ring *ring, enum ring_feature feature)
 
 // --- creation ---
 
-static void ring_probe_features(struct ring *ring, const struct ring_options *options, uint32_t disabled)
+static void ring_create_buffers(struct ring *ring, const struct ring_options *options, uint32_t disabled)
 {
     if (!(disabled & RING_BUFFER_RING) &&
         ring_buffers_init(&ring->buffers, &ring->queue.uring, options->buffer_count, options->buffer_bytes) ==
@@ -55,7 +55,10 @@ static void ring_probe_features(struct ring *ring, const struct ring_options *op
         ring->features |= RING_BUFFER_RING;
     else
         ring_buffers_init_single(&ring->buffers, options->buffer_bytes);
+}
 
+static void ring_probe_features(struct ring *ring, uint32_t disabled)
+{
     if (!(disabled & RING_MULTISHOT_ACCEPT) && ring_probe_multishot_accept(&ring->queue))
         ring->features |= RING_MULTISHOT_ACCEPT;
     if (!(disabled & RING_MULTISHOT_RECEIVE) && ring_has(ring, RING_BUFFER_RING) &&
@@ -80,7 +83,14 @@ int ring_create(const struct ring_options *options, struct ring **ret_ring, char
     list_init(&ring->starved);
     list_init(&ring->ended);
     ring_queue_init(&ring->queue, &uring, ring_has(ring, RING_EXT_ARG));
-    ring_probe_features(ring, options, disabled);
+    ring_create_buffers(ring, options, disabled);
+    result = ring_probe_enable(&ring->queue.uring);
+    if (result < 0) {
+        ring_diagnose(result, ret_error);
+        ring_destroy(ring);
+        return result;
+    }
+    ring_probe_features(ring, disabled);
     // Gathering takes buffers, which come back only during the turn: half of them stay for what comes in
     // between.
     ring->queue.turn_enough = ring_has(ring, RING_BUFFER_RING) && ring->buffers.count / 2 < TURN_ENOUGH_MAX
@@ -95,8 +105,8 @@ void ring_destroy(struct ring *ring)
     if (ring == NULL)
         return;
     assert(ring->operations == 0);
-    ring_buffers_finish(&ring->buffers, &ring->queue.uring);
     ring_queue_finish(&ring->queue);
+    ring_buffers_finish(&ring->buffers);
     free(ring->arena);
     free(ring);
 }

@@ -83,13 +83,12 @@ void ring_buffers_init_single(struct ring_buffers *buffers, uint32_t bytes)
     *buffers = (struct ring_buffers){.count = 1, .bytes = bytes, .memory = memory_require(bytes)};
 }
 
-void ring_buffers_finish(struct ring_buffers *buffers, struct io_uring *uring)
+void ring_buffers_finish(struct ring_buffers *buffers)
 {
     if (buffers->ring == NULL) {
         free(buffers->memory);
         return;
     }
-    (void)io_uring_unregister_buf_ring(uring, RING_BUFFER_GROUP); // the ring's end does it otherwise
     ring_buffers_unmap(buffers);
 }
 

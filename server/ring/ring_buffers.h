@@ -33,7 +33,8 @@ WARN_UNUSED int ring_buffers_init(struct ring_buffers *buffers, struct io_uring 
 // The one buffer of a kernel without buffer rings.
 void ring_buffers_init_single(struct ring_buffers *buffers, uint32_t bytes);
 
-void ring_buffers_finish(struct ring_buffers *buffers, struct io_uring *uring);
+// When the ring that they were registered with has ended.
+void ring_buffers_finish(struct ring_buffers *buffers);
 
 // Lends the buffer that a completion with IORING_CQE_F_BUFFER names.
 uint8_t *ring_buffers_lend(struct ring_buffers *buffers, uint32_t completion_flags);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/transport/listener.h"
 
+#include "server/transport/listener_passed.h"
 #include "server/transport/listener_unix.h"
 #include "server/transport/tls.h"
 
@@ -145,10 +146,17 @@ static int listener_open_unix(struct listener *listener, const struct listener_o
     if (fd < 0)
         return fd;
     listener->fd = fd;
+    listener->is_unix = true;
     listener->unix_path = options->unix_path;
     (void)snprintf(listener->address, ADDRESS_TEXT_BYTES, "unix:%s",
                    options->unix_path); // a path of 107 at most fits
     return 0;
+}
+
+static void listener_begin(struct listener *listener)
+{
+    atomic_init(&listener->connections, 0);
+    (void)pthread_mutex_init(&listener->tls_lock, NULL); // cannot fail with these arguments
 }
 
 int listener_open(struct listener *listener, const struct listener_options *options, char *ret_error)
@@ -156,11 +164,35 @@ int listener_open(struct listener *listener, const struct listener_options *opti
     *listener = (struct listener){.fd = -1, .connections_max = options->connections_max};
     int failed = options->unix_path != NULL ? listener_open_unix(listener, options, ret_error)
                                             : listener_open_tcp(listener, options, ret_error);
+    if (!failed)
+        listener_begin(listener);
+    return failed;
+}
+
+int listener_adopt(struct listener *listener, int fd, uint64_t connections_max, char *ret_error)
+{
+    *listener = (struct listener){.fd = -1, .connections_max = connections_max};
+    int failed = listener_passed_check(fd, &listener->is_unix, ret_error);
     if (failed)
         return failed;
-    atomic_init(&listener->connections, 0);
-    (void)pthread_mutex_init(&listener->tls_lock, NULL); // cannot fail with these arguments
+    listener->fd = fd;
+    listener_describe_socket(fd, listener->address);
+    listener_begin(listener);
     return 0;
+}
+
+bool listener_is_local(const struct listener *listener)
+{
+    struct sockaddr_storage bound = {0};
+    socklen_t length = sizeof bound;
+    (void)getsockname(listener->fd, (struct sockaddr *)&bound, &length); // cannot fail: it is bound
+    if (bound.ss_family == AF_INET)
+        return ((const uint8_t *)&((const struct sockaddr_in *)&bound)->sin_addr)[0] == IN_LOOPBACKNET;
+    if (bound.ss_family != AF_INET6)
+        return true;
+    const struct in6_addr *address = &((const struct sockaddr_in6 *)&bound)->sin6_addr;
+    return IN6_IS_ADDR_LOOPBACK(address) ||
+           (IN6_IS_ADDR_V4MAPPED(address) && address->s6_addr[12] == IN_LOOPBACKNET);
 }
 
 void listener_close(struct listener *listener)

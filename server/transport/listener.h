@@ -33,7 +33,8 @@ struct listener {
     int fd;
     char address[ADDRESS_TEXT_BYTES]; // what it is bound to, with the port that the kernel chose if none was
                                       // asked for
-    const char *unix_path;            // borrowed; NULL: not a unix socket
+    bool is_unix;
+    const char *unix_path; // the file to remove at the end, borrowed; NULL: none, or it is not ours
     struct listener_layers layers;
     pthread_mutex_t tls_lock; // of the pointer: a context is replaced while others take it
     struct tls_context *tls;  // counted; NULL: not over TLS
@@ -63,6 +64,19 @@ struct listener_options {
 // Returns 0, or -errno and one line in ret_error (of LISTENER_ERROR_BYTES).
 WARN_UNUSED int listener_open(struct listener *listener, const struct listener_options *options,
                               char *ret_error);
+
+// The same with a socket that somebody else has opened and listens on. It is the caller's until this has
+// returned 0; its file stays where it is.
+WARN_UNUSED int listener_adopt(struct listener *listener, int fd, uint64_t connections_max, char *ret_error);
+
+// Whether a socket is bound to the address that the options name, which a free port never is.
+WARN_UNUSED bool listener_fits(const struct listener_options *options, int fd);
+
+// The address of a socket that somebody else has opened; "no socket" if it is none.
+void listener_describe_socket(int fd, char ret_text[ADDRESS_TEXT_BYTES]);
+
+// Whether only this machine can connect: a loopback address, a unix socket.
+WARN_UNUSED bool listener_is_local(const struct listener *listener);
 
 // Closes the socket, removes its file, and lets the TLS context go.
 void listener_close(struct listener *listener);

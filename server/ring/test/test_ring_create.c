@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "server/ring/ring_probe.h"
 #include "server/ring/test/rig.h"
 
 #define NOBODY 65534
@@ -214,6 +215,31 @@ static void test_sizes(void)
     }
 }
 
+// A filter of system calls does not see the operations of a ring: it must not open files or sockets.
+static void test_foreign_operations_are_refused(void)
+{
+    static const uint8_t operations[] = {IORING_OP_OPENAT,   IORING_OP_OPENAT2, IORING_OP_SOCKET,
+                                         IORING_OP_CONNECT,  IORING_OP_READ,    IORING_OP_WRITE,
+                                         IORING_OP_UNLINKAT, IORING_OP_NOP,     IORING_OP_URING_CMD};
+    struct io_uring uring;
+    uint32_t features;
+    CU_ASSERT_EQUAL_FATAL(ring_probe_setup(8, 0, &uring, &features), 0);
+    CU_ASSERT_EQUAL_FATAL(ring_probe_enable(&uring), 0);
+    for (size_t i = 0; i < sizeof operations; i++) {
+        struct io_uring_sqe *submission = io_uring_get_sqe(&uring);
+        io_uring_prep_nop(submission);
+        submission->opcode = operations[i];
+        struct io_uring_cqe *completion;
+        CU_ASSERT_EQUAL_FATAL(io_uring_submit_and_wait(&uring, 1), 1);
+        CU_ASSERT_EQUAL_FATAL(io_uring_peek_cqe(&uring, &completion), 0);
+        CU_ASSERT_EQUAL(completion->res, -EACCES);
+        io_uring_cqe_seen(&uring, completion);
+    }
+    int descriptor = STDERR_FILENO;
+    CU_ASSERT_EQUAL(io_uring_register_files(&uring, &descriptor, 1), -EACCES);
+    io_uring_queue_exit(&uring);
+}
+
 static void test_destroy_nothing(void)
 {
     ring_destroy(NULL);
@@ -231,6 +257,7 @@ int main(int argc, char **argv)
         {"names of features are checked", test_names_are_checked},
         {"masked features are not used", test_masked_features_are_not_used},
         {"the smallest ring and a large one", test_sizes},
+        {"foreign operations are refused", test_foreign_operations_are_refused},
         {"destroying nothing", test_destroy_nothing},
         CU_TEST_INFO_NULL,
     };
