@@ -37,6 +37,12 @@ struct topic_cursor {
 };
 bool topic_next_level(struct topic_cursor *cursor, struct bytes *ret_level);
 
+// Whether a name is one of those at which only a server speaks of itself: $SYS, and all below it.
+static inline bool topic_is_sys(struct bytes name)
+{
+    return bytes_begin_with(name, bytes_of("$SYS")) && (name.length == 4 || name.data[4] == '/');
+}
+
 // True if `filter` matches `name`. Both are valid. A filter that begins with a wildcard matches no name that
 // begins with
 // '$' [MQTT-4.7.2-1]; `a/#` matches `a`. Runs in the length of both, without backtracking or recursion.

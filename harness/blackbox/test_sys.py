@@ -295,6 +295,23 @@ def test_what_is_dropped_is_counted(client, make_broker, unique):
 
 
 @ours
+def test_limits_on_retained_messages_do_not_concern_them(client, make_broker, unique):
+    broker = make_broker(sys_interval=1, limits={"retained_messages_max": 1, "retained_bytes_max": 100})
+    sender = client("sender", at=broker)
+    sender.publish(f"{unique}/kept", b"x" * 20, qos=1, retain=True)
+    sender.subscribe("$SYS/#", f"{unique}/#")
+    next_round(sender)
+    values, _ = next_round(sender)
+    assert values["publish/messages/dropped"] == "0" and values["retained messages/count"] == str(len(TOPICS) + 1)
+    late = client("late", at=broker)
+    late.subscribe(f"{unique}/#")
+    late.expect_publish(f"{unique}/kept", retain=True)
+    late.subscribe("$SYS/broker/version")
+    late.expect_publish("$SYS/broker/version", retain=True)
+    assert "is not kept" not in broker.process.stderr()
+
+
+@ours
 def test_the_most_clients_are_counted_between_rounds_as_well(client, make_broker):
     """They come and go within one interval."""
     broker = make_broker(sys_interval=2)

@@ -275,6 +275,22 @@ static void levels_are_walked_with_the_empty_ones(void)
     }
 }
 
+static void what_is_at_sys_and_below_is_the_servers(void)
+{
+    static const char *const its[] = {"$SYS", "$SYS/", "$SYS/a/b"};
+    static const char *const others[] = {"", "$", "$SY", "$SYSa", "$SYS-/a", "$sys/a", "/$SYS", "a/$SYS/b"};
+    for (size_t i = 0; i < COUNT(its); i++) {
+        struct block block = block_copy(bytes_of(its[i]));
+        CHECK(topic_is_sys(block_view(block)), "'%s'", its[i]);
+        block_destroy(block);
+    }
+    for (size_t i = 0; i < COUNT(others); i++) {
+        struct block block = block_copy(bytes_of(others[i]));
+        CHECK(!topic_is_sys(block_view(block)), "'%s'", others[i]);
+        block_destroy(block);
+    }
+}
+
 static void shared_filters_are_split(void)
 {
     static const struct {
@@ -328,6 +344,7 @@ int main(void)
          names_with_a_wildcard_or_nul_anywhere_are_invalid},
         {"topics are limited in length and levels", topics_are_limited_in_length_and_levels},
         {"levels are walked with the empty ones", levels_are_walked_with_the_empty_ones},
+        {"what is at $SYS and below is the server's", what_is_at_sys_and_below_is_the_servers},
         {"shared filters are split", shared_filters_are_split},
     };
     return suite_run("topic", cases, COUNT(cases));

@@ -10,9 +10,5 @@ uint8_t access_authenticate(const struct access *access, const struct packet_con
 
 bool access_may_publish(struct bytes topic)
 {
-    if (topic.length == 0 || topic.data[0] != '$')
-        return true; // nearly all
-    struct topic_cursor cursor = {topic, false};
-    struct bytes level;
-    return !topic_next_level(&cursor, &level) || !bytes_equal(level, bytes_of("$SYS"));
+    return !topic_is_sys(topic);
 }

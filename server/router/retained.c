@@ -88,9 +88,13 @@ static void retained_prune(struct retained *retained, struct retained_node *node
 
 static void retained_let_go(struct retained *retained, struct retained_node *node)
 {
+    bool is_sys = topic_is_sys(node->message->topic);
+    uint32_t size = message_size(node->message);
     retained->messages--;
-    retained->bytes -= message_size(node->message);
+    retained->bytes -= size;
     retained->payload_bytes -= node->message->payload.length;
+    retained->sys_messages -= is_sys;
+    retained->sys_bytes -= is_sys ? size : 0;
     node->message->superseded = true;
     message_unref(node->message);
     node->message = NULL;
@@ -105,16 +109,23 @@ static void retained_store(struct retained *retained, struct retained_node *node
     message->superseded = false;
     node->message = message;
     node->stamp = stamp;
+    bool is_sys = topic_is_sys(message->topic);
+    uint32_t size = message_size(message);
     retained->messages++;
-    retained->bytes += message_size(message);
+    retained->bytes += size;
     retained->payload_bytes += message->payload.length;
+    retained->sys_messages += is_sys;
+    retained->sys_bytes += is_sys ? size : 0;
 }
 
+// The ceilings are for what clients can fill: the topics below $SYS are as many as the broker has.
 static bool retained_has_room(const struct retained *retained, const struct message *old,
                               const struct message *message)
 {
-    uint64_t messages = retained->messages - (old != NULL);
-    uint64_t bytes = retained->bytes - (old != NULL ? message_size(old) : 0);
+    if (topic_is_sys(message->topic))
+        return true;
+    uint64_t messages = retained->messages - retained->sys_messages - (old != NULL);
+    uint64_t bytes = retained->bytes - retained->sys_bytes - (old != NULL ? message_size(old) : 0);
     return messages < retained->messages_max && bytes + message_size(message) <= retained->bytes_max;
 }
 

@@ -29,8 +29,10 @@ struct retained {
     uint64_t messages;
     uint64_t messages_max;
     uint64_t bytes;
-    uint64_t payload_bytes;
     uint64_t bytes_max;
+    uint64_t payload_bytes;
+    uint64_t sys_messages; // those below $SYS, among the ones above
+    uint64_t sys_bytes;
 };
 
 void retained_init(struct retained *retained, const struct router_options *options);

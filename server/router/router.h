@@ -24,9 +24,9 @@ struct subscriber; // the router's side of a session
 
 struct router_options {
     uint64_t hash_seed;
-    uint32_t cache_topics_max;  // topics whose matches are remembered; a power of two, 0 = no cache
-    uint32_t cache_matches_max; // a topic with more matches than this is not remembered
-    uint64_t retained_messages_max;
+    uint32_t cache_topics_max;      // topics whose matches are remembered; a power of two, 0 = no cache
+    uint32_t cache_matches_max;     // a topic with more matches than this is not remembered
+    uint64_t retained_messages_max; // without those below $SYS, as the next
     uint64_t retained_bytes_max;
 };
 

@@ -70,6 +70,9 @@ static void check_empty(const struct retained *retained)
 {
     CU_ASSERT_EQUAL(retained->messages, 0);
     CU_ASSERT_EQUAL(retained->bytes, 0);
+    CU_ASSERT_EQUAL(retained->payload_bytes, 0);
+    CU_ASSERT_EQUAL(retained->sys_messages, 0);
+    CU_ASSERT_EQUAL(retained->sys_bytes, 0);
     CU_ASSERT_EQUAL(retained->levels.nodes.count, 0);
     CU_ASSERT_PTR_NULL(retained->root.first);
 }
@@ -188,6 +191,27 @@ static void a_ceiling_of_zero_lets_nothing_in(void)
     retained_init(&store, &options);
     CU_ASSERT_EQUAL(put("a", "1", 1, 0), ROUTER_RETAINED_FULL);
     CU_ASSERT_EQUAL(put("a", "", 1, 0), ROUTER_RETAINED_ERASED);
+    check_empty(&store);
+    retained_finish(&store);
+}
+
+static void what_the_broker_says_of_itself_has_room_and_takes_none(void)
+{
+    struct router_options options = {.retained_messages_max = 1, .retained_bytes_max = 4};
+    retained_init(&store, &options);
+    for (uint64_t stamp = 1; stamp < 4; stamp++) {
+        CU_ASSERT_EQUAL(put("$SYS/a", "12345", stamp, 0), ROUTER_RETAINED_STORED);
+        CU_ASSERT_EQUAL(put("$SYS/b", "12345", stamp, 0), ROUTER_RETAINED_STORED);
+        CU_ASSERT_EQUAL(put("x", "123", stamp, 0), ROUTER_RETAINED_STORED);
+        CU_ASSERT_EQUAL(put("$SYSTEM", "1", stamp, 0), ROUTER_RETAINED_FULL);
+    }
+    CU_ASSERT_EQUAL(store.messages, 3);
+    CU_ASSERT_EQUAL(put("$SYS/a", "", 5, 0), ROUTER_RETAINED_ERASED);
+    CU_ASSERT_EQUAL(put("$SYS/b", "", 5, 0), ROUTER_RETAINED_ERASED);
+    CU_ASSERT_EQUAL(put("y", "1", 5, 0), ROUTER_RETAINED_FULL);
+    CU_ASSERT_EQUAL(put("x", "", 5, 0), ROUTER_RETAINED_ERASED);
+    CU_ASSERT_EQUAL(put("y", "123", 5, 0), ROUTER_RETAINED_STORED);
+    CU_ASSERT_EQUAL(put("y", "", 6, 0), ROUTER_RETAINED_ERASED);
     check_empty(&store);
     retained_finish(&store);
 }
@@ -409,6 +433,8 @@ int main(void)
         {"a message without room takes its predecessor away",
          a_message_without_room_takes_its_predecessor_away},
         {"a ceiling of zero lets nothing in", a_ceiling_of_zero_lets_nothing_in},
+        {"what the broker says of itself has room, and takes none",
+         what_the_broker_says_of_itself_has_room_and_takes_none},
         {"a collection outlives what it collected", a_collection_outlives_what_it_collected},
         {"wildcards walk only their branches", wildcards_walk_only_their_branches},
         {"shards that hear late agree in the end", shards_that_hear_late_agree_in_the_end},
