@@ -5,20 +5,20 @@
 //
 //     throttle_try         whether the peer may try at all
 //     password_file_find   the user's hash, or one that takes as long; verifier_ask with it
-//     the answer           in the verifier's thread, to be brought to the shard; there throttle_fail or
-//     _succeed
+//     the answer           comes in a thread of the verifier; in the shard it leads to
+//                          throttle_fail or throttle_succeed
 #ifndef ACCESS_ACCESS_H
 #define ACCESS_ACCESS_H
 
 #include "proto/proto.h"
-#include "server/access/acl.h"      // rule sets
-#include "server/access/acl_file.h" // mosquitto's file of them
-#include "server/access/password.h"
-#include "server/access/password_file.h"
-#include "server/access/peer_key.h"
-#include "server/access/permit.h" // what one client may do
-#include "server/access/throttle.h"
-#include "server/access/verifier.h"
+#include "server/access/acl.h"           // rule sets
+#include "server/access/acl_file.h"      // mosquitto's file of them
+#include "server/access/password.h"      // passwords against their hashes
+#include "server/access/password_file.h" // who has which
+#include "server/access/peer_key.h"      // whom limits for one peer hold for
+#include "server/access/permit.h"        // what one client may do
+#include "server/access/throttle.h"      // holds back those who guess
+#include "server/access/verifier.h"      // hashes on threads of their own
 
 struct access {
     bool allow_anonymous; // whether a client may connect without credentials that were checked

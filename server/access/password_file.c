@@ -84,7 +84,7 @@ __attribute__((format(printf, 4, 5))) static int fail(char *ret_line, const char
     return error;
 }
 
-// Notes the user of a line; `at` is where the file's bytes begin.
+// Notes the user of a line.
 static int entry_add(struct password_file *file, const struct password_line *line, uint32_t number,
                      const char *name, char *ret_line)
 {

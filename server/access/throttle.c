@@ -38,8 +38,10 @@ void throttle_destroy(struct throttle *throttle)
 {
     if (throttle == NULL)
         return;
-    for (struct list *age; (age = list_take_first(&throttle->by_age)) != NULL;)
+    for (struct list *age = throttle->by_age.next, *next; age != &throttle->by_age; age = next) {
+        next = age->next;
         free(container_of(age, struct peer, age));
+    }
     hash_table_finish(&throttle->peers);
     (void)pthread_mutex_destroy(&throttle->lock); // nobody holds it any more
     free(throttle);
@@ -126,29 +128,28 @@ static void peer_hold(const struct throttle *throttle, struct peer *peer, uint32
     peer->forget_ns = peer->until_ns + throttle->settings.memory_ns;
 }
 
-uint64_t throttle_try(struct throttle *throttle, uint64_t key, uint64_t now_ns)
+uint64_t throttle_try(struct throttle *throttle, uint64_t peer_key, uint64_t now_ns)
 {
     uint64_t wait_ns = 0;
     throttle_lock(throttle);
-    struct peer *peer = peer_remember(throttle, key, now_ns);
+    struct peer *peer = peer_remember(throttle, peer_key, now_ns);
     if (peer != NULL) {
         peer_heard(throttle, peer);
         if (now_ns < peer->until_ns)
             wait_ns = peer->until_ns - now_ns;
-        else if (peer->failures >= throttle->settings.failures_free)
-            peer_hold(throttle, peer, peer->failures + 1,
-                      now_ns); // as if it failed: one try, not many at once
+        else if (peer->failures >= throttle->settings.failures_free) // as if it failed: one try, not many
+            peer_hold(throttle, peer, peer->failures + 1, now_ns);
     }
     throttle_unlock(throttle);
     return wait_ns;
 }
 
-void throttle_fail(struct throttle *throttle, uint64_t key, uint64_t now_ns)
+void throttle_fail(struct throttle *throttle, uint64_t peer_key, uint64_t now_ns)
 {
     throttle_lock(throttle);
-    struct peer *peer = peer_remember(throttle, key, now_ns);
+    struct peer *peer = peer_remember(throttle, peer_key, now_ns);
     if (peer == NULL)
-        peer = peer_create(throttle, key);
+        peer = peer_create(throttle, peer_key);
     peer_heard(throttle, peer);
     if (peer->failures < UINT32_MAX)
         peer->failures++;
@@ -156,10 +157,10 @@ void throttle_fail(struct throttle *throttle, uint64_t key, uint64_t now_ns)
     throttle_unlock(throttle);
 }
 
-void throttle_succeed(struct throttle *throttle, uint64_t key)
+void throttle_succeed(struct throttle *throttle, uint64_t peer_key)
 {
     throttle_lock(throttle);
-    struct peer *peer = peer_find(throttle, key);
+    struct peer *peer = peer_find(throttle, peer_key);
     if (peer != NULL)
         peer_forget(throttle, peer);
     throttle_unlock(throttle);

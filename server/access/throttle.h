@@ -38,9 +38,9 @@ void throttle_destroy(struct throttle *throttle);                           // N
 
 // Asks before a password of the peer is verified. Returns 0 if it may be: then one of the two below follows,
 // or neither if nothing came of it. Else for how many nanoseconds from now it is held back.
-WARN_UNUSED uint64_t throttle_try(struct throttle *throttle, uint64_t peer, uint64_t now_ns);
+WARN_UNUSED uint64_t throttle_try(struct throttle *throttle, uint64_t peer_key, uint64_t now_ns);
 
-void throttle_fail(struct throttle *throttle, uint64_t peer, uint64_t now_ns);
-void throttle_succeed(struct throttle *throttle, uint64_t peer);
+void throttle_fail(struct throttle *throttle, uint64_t peer_key, uint64_t now_ns);
+void throttle_succeed(struct throttle *throttle, uint64_t peer_key);
 
 #endif

@@ -31,13 +31,13 @@ struct number {
     _Atomic uint32_t value;
 };
 
-// Peers are counted in buckets that their keys are hashed to, with a seed that nobody knows. Two peers in one
-// bucket can only be refused earlier than they should be, and only when one of them is near its limit.
+// How many requests of a peer there are is counted in buckets that peers are hashed to, with a seed that
+// nobody knows. Two peers in one bucket can only be refused earlier than they should be, and only when one of
+// them is near its limit.
 struct verifier {
     struct verifier_settings settings;
     struct place *places;
-    struct number
-        *nexts; // of each place: the one below it in its stack; apart, for unused ones to take no memory
+    struct number *nexts; // of each place: the one below it in its stack. Apart: unused places take no memory
     struct number *buckets;
     uint32_t bucket_mask;
     uint64_t seed;
@@ -135,13 +135,18 @@ static struct place *oldest_take(struct verifier *verifier)
     return &verifier->places[place];
 }
 
+static void peer_uncount(struct verifier *verifier, uint32_t bucket)
+{
+    (void)atomic_fetch_sub_explicit(&verifier->buckets[bucket].value, 1, memory_order_relaxed); // as wanted
+}
+
 static bool peer_count(struct verifier *verifier, uint64_t peer, uint32_t *ret_bucket)
 {
     *ret_bucket = (uint32_t)hash_bytes(&peer, sizeof peer, verifier->seed) & verifier->bucket_mask;
-    _Atomic uint32_t *count = &verifier->buckets[*ret_bucket].value;
-    if (atomic_fetch_add_explicit(count, 1, memory_order_relaxed) < verifier->settings.peer_max)
+    struct number *count = &verifier->buckets[*ret_bucket];
+    if (atomic_fetch_add_explicit(&count->value, 1, memory_order_relaxed) < verifier->settings.peer_max)
         return true;
-    (void)atomic_fetch_sub_explicit(count, 1, memory_order_relaxed); // only the change is wanted
+    peer_uncount(verifier, *ret_bucket);
     return false;
 }
 
@@ -154,8 +159,7 @@ static void place_wipe(struct place *place)
 static void place_free(struct verifier *verifier, struct place *place)
 {
     place_wipe(place);
-    (void)atomic_fetch_sub_explicit(&verifier->buckets[place->bucket].value, 1,
-                                    memory_order_relaxed); // the same
+    peer_uncount(verifier, place->bucket);
     place_give(verifier, (uint32_t)(place - verifier->places));
 }
 
@@ -166,8 +170,7 @@ bool verifier_ask(struct verifier *verifier, const struct verifier_request *requ
         return false;
     uint32_t number = place_take(verifier);
     if (number == NO_PLACE) {
-        (void)atomic_fetch_sub_explicit(&verifier->buckets[bucket].value, 1,
-                                        memory_order_relaxed); // as above
+        peer_uncount(verifier, bucket);
         return false;
     }
     struct place *place = &verifier->places[number];

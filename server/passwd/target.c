@@ -187,18 +187,30 @@ static enum passwd_exit replacement_make(const struct target *target, struct byt
     return status;
 }
 
-enum passwd_exit target_replace(const struct target *target, struct bytes text)
+// An interruption would leave half a file behind.
+static sigset_t signals_hold(void)
 {
     sigset_t all;
     sigset_t before;
-    (void)sigfillset(&all);                      // cannot fail, as the next ones
-    (void)sigprocmask(SIG_BLOCK, &all, &before); // an interruption would leave the new file behind
+    (void)sigfillset(&all); // cannot fail, as the next one
+    (void)sigprocmask(SIG_BLOCK, &all, &before);
+    return before;
+}
+
+static void signals_release(const sigset_t *before)
+{
+    (void)sigprocmask(SIG_SETMASK, before, NULL); // cannot fail
+}
+
+enum passwd_exit target_replace(const struct target *target, struct bytes text)
+{
+    sigset_t before = signals_hold();
     enum passwd_exit status = replacement_make(target, text);
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
+    signals_release(&before);
     return status;
 }
 
-enum passwd_exit target_create(const char *path, struct bytes text)
+static enum passwd_exit new_file_make(const char *path, struct bytes text)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (fd < 0)
@@ -210,5 +222,13 @@ enum passwd_exit target_create(const char *path, struct bytes text)
     }
     (void)close(fd); // after fsync there is nothing to lose
     directory_sync(path);
+    return status;
+}
+
+enum passwd_exit target_create(const char *path, struct bytes text)
+{
+    sigset_t before = signals_hold();
+    enum passwd_exit status = new_file_make(path, text);
+    signals_release(&before);
     return status;
 }
