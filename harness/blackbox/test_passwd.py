@@ -11,7 +11,6 @@ import select
 import signal
 import stat
 import subprocess
-import termios
 import warnings
 from pathlib import Path
 
@@ -252,69 +251,93 @@ class Terminal:
             os.execv(argv[0], [str(part) for part in argv])
         self.shown = b""
 
+    def read(self):
+        assert select.select([self.fd], [], [], Deadline().left())[0], self.shown
+        try:
+            data = os.read(self.fd, 1000)
+        except OSError:  # how a terminal ends
+            data = b""
+        self.shown += data
+        return data
+
     def answer(self, question, data):
-        """Types once it is asked and the echo is off, which comes a moment later."""
+        """Types at once: when it is asked, the echo is off."""
         while question not in self.shown:
-            assert select.select([self.fd], [], [], Deadline().left())[0], self.shown
-            self.shown += os.read(self.fd, 1000)
-        wait_until(lambda: not termios.tcgetattr(self.fd)[3] & termios.ECHO, "the echo is off")
+            assert self.read(), self.shown
         os.write(self.fd, data)
 
     def wait(self):
-        try:
-            while data := os.read(self.fd, 1000):
-                self.shown += data
-        except OSError:
-            pass  # how a terminal ends
+        while self.read():
+            pass
+        return self.reap()
+
+    def reap(self):
         status = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
         os.close(self.fd)
+        self.pid = None
         return status
 
 
-def test_terminal_asks_twice_without_echo(passwd, users):
-    terminal = Terminal(HBMQTT_PASSWD, "-c", *CHEAP, users, "alice")
-    terminal.answer(b"Password of alice: ", b"typed\n")
-    terminal.answer(b"again: ", b"typed\n")
-    assert terminal.wait() == DONE
-    assert b"typed" not in terminal.shown
+@pytest.fixture
+def terminal():
+    """Starts programs on terminals; what still runs at the end of the test is killed."""
+    started = []
+
+    def start(*argv):
+        started.append(Terminal(*argv))
+        return started[-1]
+
+    yield start
+    for one in started:
+        if one.pid:
+            os.kill(one.pid, signal.SIGKILL)
+            one.reap()
+
+
+def test_terminal_asks_twice_without_echo(terminal, passwd, users):
+    program = terminal(HBMQTT_PASSWD, "-c", *CHEAP, users, "alice")
+    program.answer(b"Password of alice: ", b"typed\n")
+    program.answer(b"again: ", b"typed\n")
+    assert program.wait() == DONE
+    assert b"typed" not in program.shown
     passwd("-v", users, "alice", stdin="typed", secret="typed")
-    terminal = Terminal(HBMQTT_PASSWD, "-v", users, "alice")
-    terminal.answer(b"Password of alice: ", b"typed\n")
-    assert terminal.wait() == DONE
-    assert b"again" not in terminal.shown and b"typed" not in terminal.shown
+    program = terminal(HBMQTT_PASSWD, "-v", users, "alice")
+    program.answer(b"Password of alice: ", b"typed\n")
+    assert program.wait() == DONE
+    assert b"again" not in program.shown and b"typed" not in program.shown
 
 
-def test_terminal_with_two_different_passwords(users):
-    terminal = Terminal(HBMQTT_PASSWD, "-c", *CHEAP, users, "alice")
-    terminal.answer(b"Password of alice: ", b"typed\n")
-    terminal.answer(b"again: ", b"typo\n")
-    assert terminal.wait() == USAGE
-    assert b"differ" in terminal.shown and b"typ" not in terminal.shown
+def test_terminal_with_two_different_passwords(terminal, users):
+    program = terminal(HBMQTT_PASSWD, "-c", *CHEAP, users, "alice")
+    program.answer(b"Password of alice: ", b"typed\n")
+    program.answer(b"again: ", b"typo\n")
+    assert program.wait() == USAGE
+    assert b"differ" in program.shown and b"typ" not in program.shown
     assert not users.exists()
 
 
-def test_terminal_takes_as_much_as_there_is_room_for(passwd, users):
-    terminal = Terminal(HBMQTT_PASSWD, "-c", *CHEAP, users, "alice")
-    terminal.answer(b"Password of alice: ", b"x" * 511 + b"\n")
-    terminal.answer(b"again: ", b"x" * 511 + b"\n")
-    assert terminal.wait() == DONE
+def test_terminal_takes_as_much_as_there_is_room_for(terminal, passwd, users):
+    program = terminal(HBMQTT_PASSWD, "-c", *CHEAP, users, "alice")
+    program.answer(b"Password of alice: ", b"x" * 511 + b"\n")
+    program.answer(b"again: ", b"x" * 511 + b"\n")
+    assert program.wait() == DONE
     passwd("-v", users, "alice", stdin="x" * 511, secret="xx")
 
 
 @pytest.mark.parametrize("key", cases({"ctrl-c": b"\x03", "ctrl-d": b"\x04", "too-long": b"x" * 512 + b"\n"}))
-def test_terminal_is_left(users, key):
-    terminal = Terminal(HBMQTT_PASSWD, "-c", *CHEAP, users, "alice")
-    terminal.answer(b"Password of alice: ", key)
-    assert terminal.wait() == (-signal.SIGINT if key == b"\x03" else USAGE)
+def test_terminal_is_left(terminal, users, key):
+    program = terminal(HBMQTT_PASSWD, "-c", *CHEAP, users, "alice")
+    program.answer(b"Password of alice: ", key)
+    assert program.wait() == (-signal.SIGINT if key == b"\x03" else USAGE)
     assert not users.exists()
 
 
-def test_terminal_echoes_again_after_an_interruption(users):
+def test_terminal_echoes_again_after_an_interruption(terminal, users):
     """In a shell that stays: what it reads next is seen."""
-    terminal = Terminal("/bin/sh", "-c", f"trap : INT; {HBMQTT_PASSWD} -c {users} alice; echo status $?; stty -a")
-    terminal.answer(b"Password of alice: ", b"\x03")
-    assert terminal.wait() == DONE
-    assert b"status 130" in terminal.shown and re.search(rb"[ ;]echo\b", terminal.shown)
+    program = terminal("/bin/sh", "-c", f"trap : INT; {HBMQTT_PASSWD} -c {users} alice; echo status $?; stty -a")
+    program.answer(b"Password of alice: ", b"\x03")
+    assert program.wait() == DONE
+    assert b"status 130" in program.shown and re.search(rb"[ ;]echo\b", program.shown)
 
 
 # What is refused

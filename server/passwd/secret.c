@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "server/passwd/secret.h"
 
+#include "server/passwd/terminal.h"
+
 #include <errno.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,30 +15,29 @@ void secret_wipe(struct secret *secret)
     OPENSSL_cleanse(secret, sizeof *secret);
 }
 
-// One question on the terminal.
-static enum passwd_exit prompt_answer(const char *prompt, struct secret *ret_secret)
+static enum passwd_exit question_ask(const char *question, struct secret *ret_secret)
 {
-    // It takes so many bytes, and writes a NUL behind them.
-    int status = EVP_read_pw_string_min(ret_secret->text, 0, PASSWORD_BYTES_MAX, prompt, 0);
-    if (status == -2) { // by Ctrl-C: as if nobody had caught it
-        (void)signal(SIGINT, SIG_DFL);
-        (void)raise(SIGINT);
+    ssize_t length = terminal_ask(question, ret_secret->text, PASSWORD_BYTES_MAX);
+    if (length >= 0) {
+        ret_secret->length = (size_t)length;
+        return PASSWD_DONE;
     }
-    if (status != 0)
-        return passwd_say(PASSWD_USAGE, "no password was given, or a longer one than 511 bytes");
-    ret_secret->length = strlen(ret_secret->text);
-    return PASSWD_DONE;
+    if (length == -EMSGSIZE)
+        return passwd_say(PASSWD_USAGE, TOO_LONG);
+    if (length == -ENODATA)
+        return passwd_say(PASSWD_USAGE, "no password was given; nothing was changed");
+    return passwd_say(PASSWD_USAGE, "the terminal cannot be read: %s", strerror((int)-length));
 }
 
-static enum passwd_exit terminal_ask(const char *user, bool twice, struct secret *ret_secret)
+static enum passwd_exit secret_ask_terminal(const char *user, bool twice, struct secret *ret_secret)
 {
-    char prompt[160];
-    (void)snprintf(prompt, sizeof prompt, "Password of %.100s: ", user); // fits
-    enum passwd_exit status = prompt_answer(prompt, ret_secret);
+    char question[160];
+    (void)snprintf(question, sizeof question, "Password of %.100s: ", user); // fits
+    enum passwd_exit status = question_ask(question, ret_secret);
     if (status != PASSWD_DONE || !twice)
         return status;
     struct secret again;
-    status = prompt_answer("The same again: ", &again);
+    status = question_ask("The same again: ", &again);
     if (status == PASSWD_DONE && !bytes_equal(secret_bytes(&again), secret_bytes(ret_secret)))
         status = passwd_say(PASSWD_USAGE, "the two passwords differ; nothing was changed");
     secret_wipe(&again);
@@ -68,7 +67,7 @@ static enum passwd_exit line_read(struct secret *ret_secret)
 
 enum passwd_exit secret_ask(const char *user, bool twice, struct secret *ret_secret)
 {
-    return isatty(STDIN_FILENO) ? terminal_ask(user, twice, ret_secret) : line_read(ret_secret);
+    return isatty(STDIN_FILENO) ? secret_ask_terminal(user, twice, ret_secret) : line_read(ret_secret);
 }
 
 enum passwd_exit secret_take(char *word, struct secret *ret_secret)

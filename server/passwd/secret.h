@@ -6,8 +6,8 @@
 #include "server/passwd/passwd.h"
 
 struct secret {
-    char text[PASSWORD_BYTES_MAX + 1]; // of `length` bytes
-    size_t length;
+    char text[PASSWORD_BYTES_MAX];
+    size_t length; // of it
 };
 
 static inline struct bytes secret_bytes(const struct secret *secret)
