@@ -73,7 +73,7 @@ static ssize_t answer_read(int fd, const sigset_t *blocked, char *ret_text, size
 {
     size_t length = 0;
     while (true) {
-        char byte;
+        char byte = 0;
         ssize_t got = byte_wait(fd, blocked, &byte);
         if (got == -EINTR && ending == 0)
             continue; // the terminal has another size, or the like
