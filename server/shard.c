@@ -310,10 +310,19 @@ static int shard_open(struct shard *shard)
     return 0;
 }
 
+// For people who look at threads.
+static void shard_name_thread(const struct shard *shard)
+{
+    char name[16];
+    (void)snprintf(name, sizeof name, "hbmqtt-shard-%u", shard->number); // fits: there are 64 at most
+    (void)pthread_setname_np(pthread_self(), name);                      // without it, nothing is missing
+}
+
 static void *shard_run(void *argument)
 {
     struct shard *shard = argument;
     host_mark_shard();
+    shard_name_thread(shard);
     shard->failed = shard_open(shard); // main reads it once it was reported, and not again
     sem_post(&shard->broker->reported);
     if (shard->failed)
