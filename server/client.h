@@ -42,6 +42,7 @@ struct client {
     uint8_t state;                // enum client_state
     bool ended_layers;            // what its layers have to say at the end is on its way
     uint16_t close_code;          // of WebSocket
+    bool lost;                    // it takes nothing more; what it had sent before is still to be carried out
     bool judged;                  // the shard that accepted it has asked the plugins about its CONNECT
     uint32_t told_by;             // shard->adopted of the plugins that are told what leaves; see witness.c
     uint64_t told_ahead;       // bytes at the front of the outbox that belong to a packet they were told of

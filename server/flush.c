@@ -5,6 +5,7 @@
 
 #include "server/attach.h"
 #include "server/client.h"
+#include "server/hold.h"
 #include "server/subscribe.h"
 #include "server/witness.h"
 
@@ -90,7 +91,7 @@ static void flush_client(struct shard *shard, struct client *client)
         attach_hand_over(shard, client);
         return;
     }
-    if (client->state > CLIENT_FLUSHING || client->state == CLIENT_MOVING ||
+    if (client->state > CLIENT_FLUSHING || client->state == CLIENT_MOVING || client->lost ||
         connection_sending(&client->connection))
         return;
     if (!flush_send(shard, client) && client->state == CLIENT_FLUSHING)
@@ -119,6 +120,11 @@ void flush_sent(struct shard *shard, const struct ring_event *event)
     outbox_sent(&link->outbox, left);
     if (client->state == CLIENT_ABANDONED) {
         client_settle(shard, client);
+        return;
+    }
+    if (event->result < 0 && client->hold != NULL) {
+        client->lost = true;
+        client->hold->ended = true;
         return;
     }
     if (event->result < 0) {

@@ -7,8 +7,8 @@
 //                                                                                     |
 //                                                            held once more  <--------+
 //
-// What is kept is what was received when receiving paused: no more than the shard's receive buffers. Its own
-// end does not let a client go that is held: what it sent before is carried out first.
+// What is kept is what was received when receiving paused: no more than the shard's receive buffers. A client
+// that is held is not let go when its connection ends: what it sent before is carried out first.
 #ifndef HOLD_H
 #define HOLD_H
 
