@@ -97,7 +97,8 @@ static void forget_verdicts(const struct hbmqtt_plugin_broker *broker)
     host_forget_verdicts(plugin_of(broker)->host);
 }
 
-static void log_text(const struct hbmqtt_plugin_broker *broker, int level, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+log_text(const struct hbmqtt_plugin_broker *broker, int level, const char *format, ...)
 {
     enum log_level known = level < LOG_ERROR   ? LOG_ERROR
                            : level > LOG_DEBUG ? LOG_DEBUG

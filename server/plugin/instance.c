@@ -131,7 +131,7 @@ int plugin_ask(struct plugin *plugin, struct questions *questions, uint64_t clie
 {
     *ret_question = 0;
     *ret_answer = NULL;
-    if (plugin->worker != NULL)
+    if (!plugin_is_inline(plugin))
         return plugin_ask_worker(plugin, questions, client, call, ret_question);
     return plugin_ask_inline(plugin, questions, client, call, ret_question, ret_answer);
 }
@@ -171,7 +171,7 @@ int plugin_ask_at_once(struct plugin *plugin, const struct call *call)
 
 void plugin_tell(struct plugin *plugin, const struct call *call)
 {
-    if (plugin->worker == NULL) {
+    if (plugin_is_inline(plugin)) {
         (void)plugin_call_inline(plugin, 0, call); // it has no verdict
         return;
     }
@@ -295,7 +295,7 @@ uint64_t plugin_first_tick(const struct plugin *plugin)
 uint64_t plugin_run_tick(struct plugin *plugin)
 {
     const struct call call = {.kind = CALL_TICK, .now_ns = clock_monotonic_ns()};
-    if (plugin->worker == NULL)
+    if (plugin_is_inline(plugin))
         (void)plugin_call_inline(plugin, 0, &call); // it has no verdict
     else
         (void)call_run(&plugin->code.descriptor, plugin->state, 0, &call);
@@ -313,7 +313,7 @@ static void plugin_free(struct plugin *plugin)
 
 static bool plugin_begin(struct plugin *plugin, const struct hbmqtt_plugin_setting *settings)
 {
-    if (plugin->code.descriptor.flags & HBMQTT_PLUGIN_INLINE)
+    if (plugin_is_inline(plugin))
         return plugin_run_init(plugin, settings) == 0;
     plugin->worker = worker_create(plugin, plugin->host->ceiling, settings);
     return plugin->worker != NULL;
@@ -333,7 +333,7 @@ struct plugin *plugin_create(struct host *host, const char *name,
     }
     const struct hbmqtt_plugin *code = &plugin->code.descriptor;
     log_info("plugin %s: %s %s, %s", plugin->name, code->name, code->version,
-             plugin->worker == NULL ? "inline" : "on a thread of its own");
+             plugin_is_inline(plugin) ? "inline" : "on a thread of its own");
     return plugin;
 }
 
@@ -356,13 +356,13 @@ static void plugin_tell_manners(const struct plugin *plugin)
 
 void plugin_stop(struct plugin *plugin)
 {
-    if (plugin->worker != NULL)
+    if (!plugin_is_inline(plugin))
         worker_finish(plugin->worker);
 }
 
 bool plugin_destroy(struct plugin *plugin, uint64_t deadline_ns)
 {
-    if (plugin->worker == NULL)
+    if (plugin_is_inline(plugin))
         plugin_run_finish(plugin);
     else if (!worker_join(plugin->worker, deadline_ns))
         return false;
@@ -379,7 +379,7 @@ void plugin_leave_behind(struct plugin *plugin)
 
 void plugin_reload(struct plugin *plugin, struct hbmqtt_plugin_setting *settings)
 {
-    if (plugin->worker != NULL) {
+    if (!plugin_is_inline(plugin)) {
         worker_reload(plugin->worker, settings);
         return;
     }

@@ -27,7 +27,7 @@ struct plugin {
     char *name; // as the configuration gives it, a path perhaps
     struct plugin_code code;
     void *state;
-    struct worker *worker; // NULL: inline
+    struct worker *worker; // unless it is inline
     bool kept;             // by the reload that is going on
 
     struct fault answers_again; // to a question that was answered
@@ -52,9 +52,9 @@ void plugin_leave_behind(struct plugin *plugin);
 // Has it read its settings again, which are taken. Inline plugins do so at once.
 void plugin_reload(struct plugin *plugin, struct hbmqtt_plugin_setting *settings);
 
-static inline bool plugin_concerned(const struct plugin *plugin, enum call_kind kind)
+static inline bool plugin_is_inline(const struct plugin *plugin)
 {
-    return call_concerns(&plugin->code.descriptor, kind);
+    return (plugin->code.descriptor.flags & HBMQTT_PLUGIN_INLINE) != 0;
 }
 
 static inline bool plugin_wants_event(const struct plugin *plugin, uint32_t kind)

@@ -25,7 +25,7 @@ void roster_add(struct roster *roster, struct plugin *plugin, struct roster_term
     }
     if (code->event != NULL)
         roster->events |= code->events;
-    roster->ticks_ns[index] = plugin->worker == NULL ? plugin_first_tick(plugin) : TIMER_NEVER;
+    roster->ticks_ns[index] = plugin_is_inline(plugin) ? plugin_first_tick(plugin) : TIMER_NEVER;
 }
 
 uint32_t roster_next(const struct roster *roster, enum call_kind kind, uint32_t from)

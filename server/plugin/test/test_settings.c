@@ -7,7 +7,8 @@
 
 static char told[256];
 
-static void tell(const struct hbmqtt_plugin_broker *broker, int level, const char *format, ...)
+static void __attribute__((format(printf, 3, 4)))
+tell(const struct hbmqtt_plugin_broker *broker, int level, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
