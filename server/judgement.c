@@ -19,9 +19,7 @@ static void judgement_clear(struct judgement *judgement)
 {
     free(judgement->answer);
     judgement->plugin = 0;
-    judgement->allowed = false;
-    judgement->vouched = false;
-    judgement->fleeting = false;
+    judgement->tally = (struct tally){0};
     judgement->question = 0;
     judgement->answered = false;
     judgement->answer = NULL;
@@ -92,13 +90,13 @@ static struct hbmqtt_plugin_message message_changed(const struct answer *answer)
 }
 
 // Asks all who take part, from where it was. Returns HBMQTT_ALLOW, HBMQTT_DENY, HBMQTT_PENDING, or
-// HBMQTT_NO_OPINION where the broker's own rule holds.
+// HBMQTT_NOT_CONCERNED where the broker's own rule holds.
 static int judge(struct shard *shard, struct client *client, struct judgement *judgement,
                  const struct call *asked)
 {
     const struct roster *roster = shard->roster;
     if (roster == NULL)
-        return HBMQTT_NO_OPINION;
+        return HBMQTT_NOT_CONCERNED;
     struct call call = *asked;
     struct hbmqtt_plugin_message changed;
     while ((judgement->plugin = roster_next(roster, call.kind, judgement->plugin)) < roster->count) {
@@ -109,18 +107,13 @@ static int judge(struct shard *shard, struct client *client, struct judgement *j
         int verdict = judgement_ask(shard, client, judgement, &call);
         if (verdict == HBMQTT_PENDING)
             return HBMQTT_PENDING;
-        bool holds = (verdict & HBMQTT_STABLE) != 0;
-        bool vouches = (verdict & HBMQTT_UNVOUCHED) == 0;
-        verdict &= ~(HBMQTT_STABLE | HBMQTT_UNVOUCHED);
-        judgement->fleeting = !holds || (judgement->fleeting && verdict != HBMQTT_DENY);
-        if (verdict == HBMQTT_DENY)
+        if (tally_add(&judgement->tally, verdict))
             return HBMQTT_DENY;
-        judgement_take_saying(judgement, call.kind, verdict == HBMQTT_ALLOW);
-        judgement->allowed |= verdict == HBMQTT_ALLOW;
-        judgement->vouched |= verdict == HBMQTT_ALLOW && vouches;
+        judgement_take_saying(judgement, call.kind, verdict_bare(verdict) == HBMQTT_ALLOW);
         judgement->plugin++;
     }
-    return roster_conclude(roster, call.kind, judgement->allowed);
+    bool rules = call.kind != CALL_CONNECT && call.kind != CALL_MESSAGE; // these only deny
+    return rules ? tally_conclude(&judgement->tally) : HBMQTT_ALLOW;
 }
 
 // The end of a decision.
@@ -145,7 +138,7 @@ static bool judgement_take_name(struct client *client, struct judgement *judgeme
     judgement->change = NULL;
     bool taken = answer == NULL || identity_rename(&client->identity, answer->user_name);
     free(answer);
-    if (taken && judgement->vouched)
+    if (taken && judgement->tally.vouched)
         client->identity->session.flags |= HBMQTT_SESSION_VOUCHED;
     return taken;
 }
@@ -237,7 +230,7 @@ enum judged judge_topic(struct shard *shard, struct client *client, struct judge
     if (verdict == HBMQTT_PENDING)
         return JUDGED_HELD;
     bool allowed = verdict != HBMQTT_DENY;
-    if (!judgement->fleeting)
+    if (!judgement->tally.fleeting)
         verdicts_put(&identity->verdicts, &key, allowed ? HBMQTT_ALLOW : HBMQTT_DENY);
     return judgement_conclude(judgement, allowed);
 }
@@ -263,21 +256,13 @@ enum judged judge_message(struct shard *shard, struct client *client, struct jud
 }
 
 // All who take part are inline: that is a condition of loading them.
-static int judge_at_once(const struct roster *roster, const struct call *call, bool *ret_stable)
+static int judge_at_once(const struct roster *roster, const struct call *call, struct tally *tally)
 {
-    bool allowed = false;
-    *ret_stable = true;
     for (uint32_t i = roster_next(roster, call->kind, 0); i < roster->count;
-         i = roster_next(roster, call->kind, i + 1)) {
-        int verdict = plugin_ask_at_once(roster->plugins[i], call);
-        bool holds = (verdict & HBMQTT_STABLE) != 0;
-        verdict &= ~(HBMQTT_STABLE | HBMQTT_UNVOUCHED);
-        *ret_stable = holds && (*ret_stable || verdict == HBMQTT_DENY);
-        if (verdict == HBMQTT_DENY)
+         i = roster_next(roster, call->kind, i + 1))
+        if (tally_add(tally, plugin_ask_at_once(roster->plugins[i], call)))
             return HBMQTT_DENY;
-        allowed |= verdict == HBMQTT_ALLOW;
-    }
-    return roster_conclude(roster, call->kind, allowed);
+    return tally_conclude(tally);
 }
 
 bool judge_receive(struct shard *shard, struct session *session, const struct publication *publication,
@@ -292,9 +277,11 @@ bool judge_receive(struct shard *shard, struct session *session, const struct pu
     if (remembered != HBMQTT_NO_OPINION)
         return remembered == HBMQTT_ALLOW;
     const struct hbmqtt_plugin_access access = access_of(&topic, identity);
+    struct tally tally = {0};
     int verdict =
-        judge_at_once(shard->roster, &(struct call){.kind = CALL_RECEIVE, .access = &access}, ret_stable);
+        judge_at_once(shard->roster, &(struct call){.kind = CALL_RECEIVE, .access = &access}, &tally);
     bool allowed = verdict != HBMQTT_DENY;
+    *ret_stable = !tally.fleeting;
     if (*ret_stable)
         verdicts_put(&identity->verdicts, &key, allowed ? HBMQTT_ALLOW : HBMQTT_DENY);
     return allowed;

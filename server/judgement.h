@@ -27,13 +27,11 @@ struct judgement {
     struct answer *change; // what goes on in place of the message that came, or of the user name; or NULL
     struct pending_subscription *subscription; // of a SUBSCRIBE
     // Of the decision that is being made:
-    uint32_t plugin; // who is to be asked next, or was asked
-    bool allowed;    // by one of those before
-    bool vouched;
-    bool fleeting;     // what comes out will not hold for the next one
-    uint64_t verdicts; // host_verdicts when it began
-    uint64_t question; // while it is open
-    bool answered;     // by this plugin:
+    uint32_t plugin;    // who is to be asked next, or was asked
+    struct tally tally; // of those before
+    uint64_t verdicts;  // host_verdicts when it began
+    uint64_t question;  // while it is open
+    bool answered;      // by this plugin:
     int verdict;
     struct answer *answer;
 };

@@ -55,7 +55,7 @@ def test_whom_nobody_knows_gets_in_as_the_configuration_says(puppet, at):
 @pytest.mark.parametrize("kind", KINDS)
 def test_without_anonymous_access_one_has_to_say_yes(start, peers, kind):
     puppet = start(kind, **NOBODY)
-    for fields, code in ((dict(username="allow"), 0), (dict(username="none"), 4), (dict(), 5)):
+    for fields, code in ((dict(username="allow"), 0), (dict(username="none"), 4), (dict(username="aside"), 4), (dict(), 5)):
         one = peers(at=puppet.broker)
         one.connect("one", code=code, **fields)
         one.ping() if code == 0 else one.expect_close()
@@ -153,6 +153,13 @@ def test_a_denied_message_is_acknowledged_and_dropped(at):
         one.publish(f"none/{qos}", b"x", qos=qos)  # nobody has an opinion, so no rule allows it
         one.publish(f"allow/{qos}", b"x", qos=qos)
     assert [message.topic for message in fence(one, watcher)] == ["allow/0", "allow/1", "allow/2"]
+
+
+def test_where_nobody_is_concerned_a_topic_is_free(at):
+    one = at("one")
+    one.subscribe("aside/#")
+    one.publish("aside/1", b"x")
+    one.expect_publish("aside/1", b"x")
 
 
 def test_a_denied_subscription_is_refused(at):

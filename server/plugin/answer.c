@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "server/plugin/tally.h"
+
 // What the first version of each structure had: less is a mistake.
 #define ANSWER_SIZE_FIRST  32u
 #define MESSAGE_SIZE_FIRST 48u
@@ -33,8 +35,8 @@ bool message_from_plugin(const struct hbmqtt_plugin_message *given, uint32_t top
 
 static bool verdict_is_answer(int verdict)
 {
-    int bare = verdict & ~(HBMQTT_STABLE | HBMQTT_UNVOUCHED);
-    return bare == HBMQTT_NO_OPINION || bare == HBMQTT_ALLOW || bare == HBMQTT_DENY;
+    int bare = verdict_bare(verdict);
+    return bare >= HBMQTT_NO_OPINION && bare <= HBMQTT_NOT_CONCERNED && bare != HBMQTT_PENDING;
 }
 
 // A user name is a text of MQTT, whoever gives it.

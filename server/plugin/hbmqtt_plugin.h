@@ -5,7 +5,7 @@
 //
 //     static int filter(void *state, uint64_t question, const struct hbmqtt_plugin_access *access)
 //     {
-//         return access->topic.length > 100 ? HBMQTT_DENY : HBMQTT_NO_OPINION;
+//         return access->topic.length > 100 ? HBMQTT_DENY : HBMQTT_NOT_CONCERNED;
 //     }
 //
 //     const struct hbmqtt_plugin hbmqtt_plugin_descriptor = {
@@ -13,7 +13,7 @@
 //         .size = sizeof(struct hbmqtt_plugin),
 //         .name = "short_topics",
 //         .version = "1.0",
-//         .flags = HBMQTT_PLUGIN_INLINE | HBMQTT_PLUGIN_VETO,
+//         .flags = HBMQTT_PLUGIN_INLINE,
 //         .filters = HBMQTT_FILTER_PUBLISH,
 //         .topic_filtering = filter,
 //     };
@@ -57,22 +57,26 @@ extern "C" {
 // Changes only when an old plugin could not work any more. The broker loads plugins of its own number only.
 #define HBMQTT_PLUGIN_ABI 1
 
-// What a decision comes to. All plugins that take part in a decision are asked, in the order in which they
-// are configured. The first HBMQTT_DENY decides, and the others are not asked. Else one HBMQTT_ALLOW is
-// enough. Where nobody has an opinion, the decision is:
+// What a plugin says to a decision. All who take part are asked, in the order in which they are configured:
 //
-// - authenticate: denied, unless all who take part are HBMQTT_PLUGIN_VETO; then the broker's own rule
-//   (auth.allow-anonymous) holds;
-// - connect, message_received: allowed;
-// - topic_filtering: denied, unless all who take part are HBMQTT_PLUGIN_VETO; then allowed. So a rule that is
-//   missing lets nobody through, and whoever only forbids takes nothing away from the others.
+// - the first HBMQTT_DENY decides, and the others are not asked;
+// - else one HBMQTT_ALLOW is enough;
+// - else, for authenticate and topic_filtering, one HBMQTT_NO_OPINION denies: a rule that is missing lets
+//   nobody through;
+// - where all are HBMQTT_NOT_CONCERNED, or nobody takes part, the broker's own rule holds:
+// auth.allow-anonymous
+//   for authenticate, and everything else is allowed.
+//
+// For connect and message_received HBMQTT_NO_OPINION is the same as HBMQTT_NOT_CONCERNED.
 enum hbmqtt_plugin_verdict {
-    HBMQTT_NO_OPINION = 0,
+    HBMQTT_NO_OPINION =
+        0, // it has rules for this, and none that says anything: somebody else has to allow it
     HBMQTT_ALLOW = 1,
     HBMQTT_DENY = 2,
-    HBMQTT_PENDING = 3, // the answer comes through broker->answer, or has come through it already
+    HBMQTT_PENDING = 3,       // the answer comes through broker->answer, or has come through it already
+    HBMQTT_NOT_CONCERNED = 4, // none of its business: as if it were not there
 
-    // Added to a verdict of topic_filtering (also to HBMQTT_NO_OPINION): it holds for this session and this
+    // Added to any verdict of topic_filtering but HBMQTT_PENDING: it holds for this session and this
     // topic until the plugins are loaded anew, the client connects again, or forget_verdicts is called. Where
     // all who were asked say so, the broker remembers what came out, and asks no more.
     HBMQTT_STABLE = 0x100,
@@ -322,7 +326,6 @@ struct hbmqtt_plugin_broker {
 
 enum hbmqtt_plugin_flag {
     HBMQTT_PLUGIN_INLINE = 1, // called on the threads that serve clients: see above
-    HBMQTT_PLUGIN_VETO = 2,   // only ever denies: where it has no opinion, it does not stand in for a rule
 };
 
 // What a shared object exports under the name `hbmqtt_plugin_descriptor`. Functions that a plugin has no use

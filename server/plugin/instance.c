@@ -8,10 +8,10 @@
 #include "server/plugin/context.h"
 #include "server/plugin/host.h"
 #include "server/plugin/settings.h"
+#include "server/plugin/tally.h"
 
 #define TELL_EVERY_NS NS_PER_S // what a plugin does wrong again and again is told no more often
 #define TICK_MS       1000u    // unless it says otherwise
-#define VERDICT_FLAGS (HBMQTT_STABLE | HBMQTT_UNVOUCHED)
 
 static const char *const call_names[CALL_KINDS] = {
     [CALL_AUTHENTICATE] = "authenticate", [CALL_CONNECT] = "connect",
@@ -59,8 +59,8 @@ static void plugin_count_unwanted(struct plugin *plugin, enum question_end end)
 // What a plugin returns is an int: anything may be in it.
 static int plugin_check_verdict(struct plugin *plugin, int verdict, enum call_kind kind)
 {
-    int bare = verdict & ~VERDICT_FLAGS;
-    if (bare >= HBMQTT_NO_OPINION && bare <= HBMQTT_PENDING)
+    int bare = verdict_bare(verdict);
+    if (bare >= HBMQTT_NO_OPINION && bare <= HBMQTT_NOT_CONCERNED)
         return verdict;
     log_error("plugin %s: %s returned %d, which is no verdict; it counts as HBMQTT_DENY", plugin->name,
               call_names[kind], verdict);
@@ -90,7 +90,7 @@ static int plugin_ask_inline(struct plugin *plugin, struct questions *questions,
     inline_call = &here;
     int verdict = plugin_call_inline(plugin, here.question, call);
     inline_call = NULL;
-    if ((verdict & ~VERDICT_FLAGS) == HBMQTT_PENDING && !here.answered) {
+    if (verdict_bare(verdict) == HBMQTT_PENDING && !here.answered) {
         *ret_question = here.question;
         return HBMQTT_PENDING;
     }
@@ -98,7 +98,7 @@ static int plugin_ask_inline(struct plugin *plugin, struct questions *questions,
     struct parcel *none;
     (void)question_close_locked(questions, here.question, QUESTION_ANSWERED, &none);
     question_unlock(questions);
-    if ((verdict & ~VERDICT_FLAGS) == HBMQTT_PENDING) {
+    if (verdict_bare(verdict) == HBMQTT_PENDING) {
         *ret_answer = here.answer;
         return here.answer->verdict;
     }
@@ -161,7 +161,7 @@ void plugin_count_unanswered(struct plugin *plugin, uint64_t timeout_ns, int ver
 int plugin_ask_at_once(struct plugin *plugin, const struct call *call)
 {
     int verdict = plugin_call_inline(plugin, 0, call);
-    if ((verdict & ~VERDICT_FLAGS) != HBMQTT_PENDING)
+    if (verdict_bare(verdict) != HBMQTT_PENDING)
         return verdict;
     if (fault_count(&plugin->answers_never) > 0)
         log_error("plugin %s: %s returned HBMQTT_PENDING where it has to decide at once; that is denied",
@@ -257,7 +257,7 @@ void plugin_run_parcel(struct plugin *plugin, struct parcel *parcel)
     if (parcel->question == 0)
         return;
     verdict = plugin_check_verdict(plugin, verdict, parcel->copy->call.kind);
-    if ((verdict & ~VERDICT_FLAGS) == HBMQTT_PENDING)
+    if (verdict_bare(verdict) == HBMQTT_PENDING)
         return; // it answers, or has answered
     struct answer *answer = memory_require(sizeof *answer);
     answer->verdict = verdict;

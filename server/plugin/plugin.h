@@ -6,6 +6,7 @@
 //     roster            who of them takes part in what
 //     instance, worker  one of them, and the thread on which it runs unless it is inline
 //     question, answer  what was asked and not answered yet, and what came back
+//     tally             what the verdicts of several come to
 //     verdicts          what one session need not be asked about again
 //
 // A decision goes over the roster, plugin by plugin, in the hands of the shard that asks:
@@ -17,6 +18,7 @@
 
 #include "server/plugin/host.h"
 #include "server/plugin/settings.h"
+#include "server/plugin/tally.h"
 #include "server/plugin/verdicts.h"
 
 #endif

@@ -17,12 +17,9 @@ void roster_add(struct roster *roster, struct plugin *plugin, struct roster_term
     uint32_t index = roster->count++;
     roster->plugins[index] = plugin;
     roster->terms[index] = terms;
-    for (enum call_kind kind = 0; kind < CALL_KINDS; kind++) {
-        if (!call_concerns(code, kind) || leaves(terms, kind))
-            continue;
-        roster->concerned[kind] |= 1ull << index;
-        roster->grants[kind] |= !(code->flags & HBMQTT_PLUGIN_VETO);
-    }
+    for (enum call_kind kind = 0; kind < CALL_KINDS; kind++)
+        if (call_concerns(code, kind) && !leaves(terms, kind))
+            roster->concerned[kind] |= 1ull << index;
     if (code->event != NULL)
         roster->events |= code->events;
     roster->ticks_ns[index] = plugin_is_inline(plugin) ? plugin_first_tick(plugin) : TIMER_NEVER;
@@ -34,13 +31,6 @@ uint32_t roster_next(const struct roster *roster, enum call_kind kind, uint32_t 
         return roster->count;
     uint64_t left = roster->concerned[kind] >> from;
     return left == 0 ? roster->count : from + (uint32_t)__builtin_ctzll(left);
-}
-
-int roster_conclude(const struct roster *roster, enum call_kind kind, bool allowed)
-{
-    if (allowed || kind == CALL_CONNECT || kind == CALL_MESSAGE)
-        return HBMQTT_ALLOW;
-    return roster->grants[kind] ? HBMQTT_DENY : HBMQTT_NO_OPINION;
 }
 
 void roster_tell(const struct roster *roster, const struct call *call)

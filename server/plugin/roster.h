@@ -21,7 +21,6 @@ struct roster {
     struct roster_terms terms[PLUGINS_MAX];
     uint32_t count;
     uint64_t concerned[CALL_KINDS]; // bit n: plugin n takes part
-    bool grants[CALL_KINDS];        // one of these is not HBMQTT_PLUGIN_VETO
     uint64_t events;                // HBMQTT_EVENT_BIT of each kind that somebody wants
     uint64_t ticks_ns[PLUGINS_MAX]; // when inline plugins are due; of the one shard that ticks
 };
@@ -42,10 +41,6 @@ static inline bool roster_wants(const struct roster *roster, enum hbmqtt_plugin_
 
 // The next plugin that takes part, from number `from` on; `count` if there is none.
 uint32_t roster_next(const struct roster *roster, enum call_kind kind, uint32_t from);
-
-// What a decision comes to that nobody has denied: HBMQTT_ALLOW, HBMQTT_DENY, or HBMQTT_NO_OPINION where the
-// broker's own rule holds.
-int roster_conclude(const struct roster *roster, enum call_kind kind, bool allowed);
 
 // Tells everybody whom it concerns; `event` without size and name, which are filled in.
 void roster_tell(const struct roster *roster, const struct call *call);

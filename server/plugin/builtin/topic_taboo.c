@@ -27,7 +27,7 @@ static int topic_filtering(void *state, uint64_t question, const struct hbmqtt_p
     for (size_t i = 0; i < sizeof taboo / sizeof taboo[0]; i++)
         if (bytes_equal(topic, bytes_of(taboo[i])) && !is_admin(access->session))
             return HBMQTT_DENY | HBMQTT_STABLE;
-    return HBMQTT_NO_OPINION | HBMQTT_STABLE;
+    return HBMQTT_NOT_CONCERNED | HBMQTT_STABLE;
 }
 
 const struct hbmqtt_plugin builtin_topic_taboo = {
@@ -35,7 +35,7 @@ const struct hbmqtt_plugin builtin_topic_taboo = {
     .size = sizeof(struct hbmqtt_plugin),
     .name = "topic_taboo",
     .version = HBMQTT_VERSION,
-    .flags = HBMQTT_PLUGIN_INLINE | HBMQTT_PLUGIN_VETO,
+    .flags = HBMQTT_PLUGIN_INLINE,
     .filters = HBMQTT_FILTER_PUBLISH | HBMQTT_FILTER_SUBSCRIBE | HBMQTT_FILTER_RECEIVE,
     .init = init,
     .topic_filtering = topic_filtering,

@@ -171,8 +171,6 @@ static void tick(void *state, uint64_t now_ns)
 static const struct hbmqtt_plugin inline_code =
     PLUGIN(HBMQTT_PLUGIN_INLINE, reload, EVENTS, take_event, NULL);
 static const struct hbmqtt_plugin worker_code = PLUGIN(0, reload, EVENTS, take_event, NULL);
-static const struct hbmqtt_plugin veto_code =
-    PLUGIN(HBMQTT_PLUGIN_INLINE | HBMQTT_PLUGIN_VETO, reload, 0, NULL, NULL);
 static const struct hbmqtt_plugin anew_code = PLUGIN(HBMQTT_PLUGIN_INLINE, NULL, 0, NULL, NULL);
 static const struct hbmqtt_plugin ticking_code = PLUGIN(0, reload, 0, NULL, tick);
 static const struct hbmqtt_plugin ticking_inline_code = PLUGIN(HBMQTT_PLUGIN_INLINE, reload, 0, NULL, tick);
@@ -191,9 +189,11 @@ const struct hbmqtt_plugin *builtin_find(const char *name)
     static const struct {
         const char *name;
         const struct hbmqtt_plugin *code;
-    } codes[] = {{"inline", &inline_code},      {"worker", &worker_code},
-                 {"veto", &veto_code},          {"anew", &anew_code},
-                 {"ticking", &ticking_code},    {"ticking inline", &ticking_inline_code},
+    } codes[] = {{"inline", &inline_code},
+                 {"worker", &worker_code},
+                 {"anew", &anew_code},
+                 {"ticking", &ticking_code},
+                 {"ticking inline", &ticking_inline_code},
                  {"receiving", &receiving_code}};
     for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++)
         if (strcmp(codes[i].name, name) == 0)

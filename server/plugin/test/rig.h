@@ -47,7 +47,7 @@ struct rig {
 };
 extern struct rig rig;
 
-// Makes the host, with the named plugins: "inline", "worker", "veto" (inline), "anew" (inline, without
+// Makes the host, with the named plugins: "inline", "worker", "anew" (inline, without
 // reload). `ceiling` of events.
 void rig_begin(const char *const *names, uint32_t count, uint32_t events_max);
 void rig_end(void);

@@ -45,8 +45,9 @@ static void no_field_is_missing_in_the_table(void)
 static void verdicts_and_events_have_the_numbers_that_they_had(void)
 {
     CU_ASSERT_EQUAL(HBMQTT_PLUGIN_ABI, 1);
-    static const int verdicts[] = {HBMQTT_NO_OPINION, HBMQTT_ALLOW, HBMQTT_DENY, HBMQTT_PENDING};
-    for (int i = 0; i < 4; i++)
+    static const int verdicts[] = {HBMQTT_NO_OPINION, HBMQTT_ALLOW, HBMQTT_DENY, HBMQTT_PENDING,
+                                   HBMQTT_NOT_CONCERNED};
+    for (int i = 0; i < 5; i++)
         CU_ASSERT_EQUAL(verdicts[i], i);
     CU_ASSERT_EQUAL(HBMQTT_STABLE, 256);
     CU_ASSERT_EQUAL(HBMQTT_UNVOUCHED, 512);

@@ -116,33 +116,34 @@ static void the_terms_are_settings_of_any_plugin(void)
     rig_end();
 }
 
-static void without_an_opinion_rules_that_are_missing_deny(void)
+static void who_takes_part_is_known_and_in_which_order(void)
 {
-    static const char *const granting[] = {"veto", "inline"};
-    rig_begin(granting, 2, 8);
+    static const char *const names[] = {"receiving", "inline", "worker"};
+    rig_begin(names, 3, 8);
     const struct roster *roster = rig.host->roster;
     CU_ASSERT_TRUE(roster_concerned(roster, CALL_AUTHENTICATE));
     CU_ASSERT_FALSE(roster_concerned(roster, CALL_PUBLISH));
     CU_ASSERT_FALSE(roster_concerned(NULL, CALL_AUTHENTICATE));
-    CU_ASSERT_EQUAL(roster_conclude(roster, CALL_AUTHENTICATE, false), HBMQTT_DENY);
-    CU_ASSERT_EQUAL(roster_conclude(roster, CALL_AUTHENTICATE, true), HBMQTT_ALLOW);
-    CU_ASSERT_EQUAL(roster_conclude(roster, CALL_CONNECT, false), HBMQTT_ALLOW);
-    CU_ASSERT_EQUAL(roster_conclude(roster, CALL_MESSAGE, false), HBMQTT_ALLOW);
-    CU_ASSERT_EQUAL(roster_next(roster, CALL_AUTHENTICATE, 0), 0);
+    CU_ASSERT_EQUAL(roster_next(roster, CALL_AUTHENTICATE, 0), 1);
     CU_ASSERT_EQUAL(roster_next(roster, CALL_AUTHENTICATE, 1), 1);
     CU_ASSERT_EQUAL(roster_next(roster, CALL_AUTHENTICATE, 2), 2);
-    CU_ASSERT_EQUAL(roster_next(roster, CALL_PUBLISH, 0), 2);
+    CU_ASSERT_EQUAL(roster_next(roster, CALL_AUTHENTICATE, 3), 3);
+    CU_ASSERT_EQUAL(roster_next(roster, CALL_RECEIVE, 0), 0);
+    CU_ASSERT_EQUAL(roster_next(roster, CALL_PUBLISH, 0), 3);
     rig_end();
-    static const char *const forbidding[] = {"veto"};
-    rig_begin(forbidding, 1, 8);
-    CU_ASSERT_EQUAL(roster_conclude(rig.host->roster, CALL_AUTHENTICATE, false), HBMQTT_NO_OPINION);
-    rig_end();
-    static const char *const filtering[] = {"receiving"};
-    rig_begin(filtering, 1, 8);
-    CU_ASSERT_EQUAL(roster_conclude(rig.host->roster, CALL_RECEIVE, false), HBMQTT_DENY);
+}
+
+static void who_was_not_chosen_takes_no_part(void)
+{
+    static const char *const names[] = {"receiving"};
+    rig_begin(names, 1, 8);
+    CU_ASSERT_TRUE(roster_concerned(rig.host->roster, CALL_RECEIVE));
     struct host_entry left = {.name = "receiving", .leaves_topics = true};
     CU_ASSERT_TRUE(host_reload(rig.host, &left, 1));
     CU_ASSERT_FALSE(roster_concerned(rig.host->roster, CALL_RECEIVE));
+    left = (struct host_entry){.name = "inline", .leaves_authenticate = true};
+    CU_ASSERT_TRUE(host_reload(rig.host, &left, 1));
+    CU_ASSERT_FALSE(roster_concerned(rig.host->roster, CALL_AUTHENTICATE));
     rig_end();
 }
 
@@ -201,7 +202,8 @@ int main(void)
         {"one that refuses its new settings keeps the old ones",
          one_that_refuses_its_new_settings_keeps_the_old_ones},
         {"the terms are settings of any plugin", the_terms_are_settings_of_any_plugin},
-        {"without an opinion, rules that are missing deny", without_an_opinion_rules_that_are_missing_deny},
+        {"who takes part is known, and in which order", who_takes_part_is_known_and_in_which_order},
+        {"who was not chosen takes no part", who_was_not_chosen_takes_no_part},
         {"a plugin cannot use a broker that does not serve",
          a_plugin_cannot_use_a_broker_that_does_not_serve},
         {"who serves clients cannot wait for itself", who_serves_clients_cannot_wait_for_itself},

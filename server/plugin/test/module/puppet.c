@@ -6,7 +6,7 @@
 //
 // What it decides, the first part of a topic says, or the user name, or the client id:
 //
-//     allow deny none     at once               pend      when something is published to answer/allow or
+//     allow deny none aside  at once            pend      when something is published to answer/allow or
 //     stable              at once, and stable             answer/deny; each of these to all that is open
 //     never               not at all            again     twice
 //     block               when the gate opens   rename    allowed, as user `renamed`
@@ -95,6 +95,8 @@ static int decide(struct puppet *puppet, uint64_t question, struct hbmqtt_plugin
         return HBMQTT_DENY;
     if (begins(word, "none"))
         return HBMQTT_NO_OPINION;
+    if (begins(word, "aside"))
+        return HBMQTT_NOT_CONCERNED;
     if (begins(word, "stable"))
         return HBMQTT_ALLOW | HBMQTT_STABLE;
     if (begins(word, "pend"))
