@@ -46,12 +46,9 @@ static uint16_t port_take(void)
     return 0;
 }
 
-static bool config_write(struct broker *broker, const char **ret_why)
+static bool file_write(struct broker *broker, const char *name, const char *text, const char **ret_why)
 {
-    const char *text = entries_find(&broker->recipe->configs, broker->config);
-    if (text == NULL)
-        return true; // some need no file
-    const char *path = arena_print("%s/config", broker->directory);
+    const char *path = arena_print("%s/%s", broker->directory, name);
     FILE *file = fopen(path, "w");
     const char *expanded = entries_expand(text, &broker->values, &broker->recipe->values);
     bool written = file != NULL && fputs(expanded, file) >= 0;
@@ -59,6 +56,16 @@ static bool config_write(struct broker *broker, const char **ret_why)
     if (!written)
         *ret_why = arena_print("%s: %s", path, strerror(errno));
     return written;
+}
+
+static bool files_write(struct broker *broker, const char **ret_why)
+{
+    const struct entries *files = &broker->recipe->files;
+    for (size_t i = 0; i < files->count; i++)
+        if (!file_write(broker, files->list[i].name, files->list[i].text, ret_why))
+            return false;
+    const char *config = entries_find(&broker->recipe->configs, broker->config);
+    return config == NULL || file_write(broker, "config", config, ret_why); // some need none
 }
 
 static bool ports_accept(struct broker *broker, struct deadline deadline)
@@ -129,7 +136,7 @@ bool broker_start(struct broker *broker, const struct recipe *recipe, const char
     (void)entries_set(&broker->values, "key", arena_print("%s/server.key", certificates));
     for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
         ports_choose(broker);
-        if (!config_write(broker, ret_why))
+        if (!files_write(broker, ret_why))
             return false;
         if (broker_restart(broker, ret_why))
             return true;

@@ -132,14 +132,16 @@ static const char *recipe_key(struct recipe *recipe, const char *key, char *valu
         if (!entries_set(*key == 's' ? &recipe->values : &recipe->actions, value, text))
             return arena_print("more than %d lines of this kind", RECIPE_ENTRIES_MAX);
     } else
-        return arena_print("'%s' is no word of recipes: name, program, command, set, ready, config, do", key);
+        return arena_print("'%s' is no word of recipes: name, program, command, set, ready, config, file, do",
+                           key);
     return NULL;
 }
 
 struct recipe *recipe_parse(const char *path, const char *text, const char **ret_why)
 {
     struct recipe *recipe = arena_take(sizeof *recipe);
-    const char *config = NULL; // the block that is being read
+    struct entries *block = NULL; // that is being read
+    const char *name = "";        // of its file
     int number = 0;
     while (*text != '\0') {
         size_t length = strcspn(text, "\n");
@@ -147,17 +149,19 @@ struct recipe *recipe_parse(const char *path, const char *text, const char **ret
         text += length + (text[length] == '\n');
         number++;
         const char *fault = NULL;
-        if (config != NULL && (*line == ' ' || *line == '\0')) {
-            const char *earlier = entries_find(&recipe->configs, config);
+        if (block != NULL && (*line == ' ' || *line == '\0')) {
+            const char *earlier = entries_find(block, name);
             size_t indent = strspn(line, " ");
-            if (!entries_set(
-                    &recipe->configs, config,
-                    arena_print("%s%s\n", earlier == NULL ? "" : earlier, line + (indent < 4 ? indent : 4))))
-                fault = "too many configurations";
+            const char *behind =
+                arena_print("%s%s\n", earlier == NULL ? "" : earlier, line + (indent < 4 ? indent : 4));
+            fault = entries_set(block, name, behind) ? NULL : "too many files";
         } else if (*line != '#' && *line != '\0') {
             char *value = rest_of(line);
-            config = strcmp(line, "config") == 0 ? value : NULL;
-            fault = config == NULL ? recipe_key(recipe, line, value) : NULL;
+            name = value;
+            block = strcmp(line, "config") == 0 ? &recipe->configs
+                    : strcmp(line, "file") == 0 ? &recipe->files
+                                                : NULL;
+            fault = block == NULL ? recipe_key(recipe, line, value) : NULL;
         }
         if (fault != NULL) {
             *ret_why = arena_print("%s:%d: %s", path, number, fault);

@@ -12,6 +12,8 @@
 //     accept config [NAME]                              the file `config`, and others of that kind by their
 //     names
 //         indented lines
+//     file NAME                                  another file that the configurations need
+//         indented lines
 //     do NAME words {x}                          for clients: the command line for one thing to do
 //
 // Beside what `set` gives there are {program}, {directory}, {tcp}, {tls}, {ws} and {wss} (ports),
@@ -42,6 +44,7 @@ struct recipe {
     const char *command;
     const char *ready;      // NULL: see above
     struct entries configs; // "" is the default
+    struct entries files;
     struct entries values;
     struct entries actions;
 };

@@ -143,9 +143,12 @@ static void large_payload(struct trial *trial)
     struct peer *peer = peer_connect(trial, "peer");
     peer_subscribe(peer, topic, 2);
     struct peer *publisher = peer_connect(trial, "pub");
-    static const size_t sizes[] = {100, 127, 128, 16383, 16384, 200000, 2097152};
+    static const size_t sizes[] = {100, 127, 128, 16383, 16384, 70000, 2097152};
+    size_t count = sizeof sizes / sizeof *sizes;
+    if (transport_is_websocket(trial->transport))
+        count--; // there are brokers whose WebSocket takes a minute for so much
     peer->answer_ms = publisher->answer_ms = 20000; // it is not about speed
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct bytes data = bytes_repeat((uint8_t)('a' + i), sizes[i]);
         peer_publish(publisher, topic, .qos = 1, .data = data);
         peer_take(peer, topic, .qos = 1, .data = data);
