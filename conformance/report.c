@@ -205,7 +205,7 @@ static void table_statements(FILE *file, const struct subject *subject)
 
 void report_table(FILE *file, const struct outcome *outcome)
 {
-    fprintf(file, "\n%-6s %-22s", "", "");
+    fprintf(file, "\n%-12s %-22s", "", "");
     for (size_t i = 0; i < outcome->count; i++)
         for (int transport = 0; transport < TRANSPORT_COUNT; transport++)
             if ((outcome->subjects[i].transports >> transport & 1) != 0)
@@ -214,7 +214,7 @@ void report_table(FILE *file, const struct outcome *outcome)
                                     transport_name((enum transport)transport)));
     fprintf(file, "\n");
     for (size_t s = 0; s < section_count; s++) {
-        fprintf(file, "%-6s %-22s", sections[s]->id, sections[s]->title);
+        fprintf(file, "%-12s %-22s", sections[s]->id, sections[s]->title);
         for (size_t i = 0; i < outcome->count; i++)
             for (int transport = 0; transport < TRANSPORT_COUNT; transport++)
                 if ((outcome->subjects[i].transports >> transport & 1) != 0)

@@ -11,11 +11,13 @@
 #include "harness/packet.h"
 #include "harness/peer.h"
 #include "harness/process.h"
+#include "harness/proxy.h"
 #include "harness/random.h"
 #include "harness/recipe.h"
 #include "harness/runner.h"
 #include "harness/stream.h"
 #include "harness/timeline.h"
 #include "harness/trial.h"
+#include "harness/websocket.h"
 
 #endif

@@ -117,6 +117,13 @@ const struct address *trial_address(struct trial *trial)
     return &trial->broker->addresses[trial->transport];
 }
 
+const char *trial_file(struct trial *trial, const char *name)
+{
+    if (mkdir(trial->directory, 0700) != 0 && errno != EEXIST)
+        trial_inconclusive(trial, "%s: %s", trial->directory, strerror(errno));
+    return arena_print("%s/%s", trial->directory, name);
+}
+
 void trial_own_broker(struct trial *trial, const char *config)
 {
     const struct recipe *recipe = trial->broker->recipe;
@@ -124,9 +131,7 @@ void trial_own_broker(struct trial *trial, const char *config)
         trial_not_applicable(trial, "needs a broker of its own, and this one is at an address");
     if (*config != '\0' && entries_find(&recipe->configs, config) == NULL)
         trial_not_applicable(trial, "the recipe has no configuration '%s'", config);
-    const char *directory = arena_print("%s/own-%u", trial->directory, trial->made++);
-    if (mkdir(trial->directory, 0700) != 0 && errno != EEXIST)
-        trial_inconclusive(trial, "%s: %s", trial->directory, strerror(errno));
+    const char *directory = trial_file(trial, arena_print("own-%u", trial->made++));
     if (mkdir(directory, 0700) != 0)
         trial_inconclusive(trial, "%s: %s", directory, strerror(errno));
     struct broker *broker = arena_take(sizeof *broker);

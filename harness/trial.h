@@ -118,6 +118,9 @@ void trial_require(struct trial *trial, bool is_so, const char *expected, const 
 // A line in the timeline.
 void trial_note(struct trial *trial, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+// A file of the case's own, in a directory that is there and goes when the run ends.
+const char *trial_file(struct trial *trial, const char *name);
+
 // Puts a broker of the case's own in place of the shared one, in a configuration of the recipe ("" is the
 // usual one). Not applicable when the recipe has none of that name.
 void trial_own_broker(struct trial *trial, const char *config);

@@ -33,10 +33,11 @@ static void wildcards(struct trial *trial)
     for (unsigned i = 0; i < sizeof filters / sizeof *filters; i++) {
         peer_send(peer, packet_subscribe(i + 1, filters[i], 0));
         struct packet suback = {0};
-        while (peer_next(peer, deadline_in_ms(ANSWER_MS), &suback) == PEER_PACKET && suback.type == PACKET_PUBLISH)
+        while (peer_next(peer, deadline_in_ms(ANSWER_MS), &suback) == PEER_PACKET &&
+               suback.type == PACKET_PUBLISH)
             continue; // what earlier cases retained
-        trial_require(trial, suback.type == PACKET_SUBACK && suback.id == i + 1 && suback.list.length == 1, "SUBACK with one code", "%s",
-                      packet_describe(suback.whole));
+        trial_require(trial, suback.type == PACKET_SUBACK && suback.id == i + 1 && suback.list.length == 1,
+                      "SUBACK with one code", "%s", packet_describe(suback.whole));
         if (suback.list.data[0] == 0x80)
             trial_tolerate(trial, "refuses the filter %s", filters[i]);
     }

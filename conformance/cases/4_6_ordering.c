@@ -89,8 +89,8 @@ static void ordered_on_resume(struct trial *trial, unsigned qos)
     for (unsigned i = 0; i < COUNT + 5; i++) {
         bool is_right = i < count && bytes_equal(packets[i].payload, bytes_text(arena_print("%02u", i))) &&
                         (packets[i].dup || i >= COUNT);
-        trial_require(trial, is_right, arena_print("message %02u%s", i, i < COUNT ? ", with DUP 1" : ""), "%s",
-                      i < count ? packet_describe(packets[i].whole) : "nothing");
+        trial_require(trial, is_right, arena_print("message %02u%s", i, i < COUNT ? ", with DUP 1" : ""),
+                      "%s", i < count ? packet_describe(packets[i].whole) : "nothing");
     }
     peer_expect_nothing(sub);
 }
