@@ -203,18 +203,29 @@ static void table_statements(FILE *file, const struct subject *subject)
             statement_count, passed, tally_text(&tally));
 }
 
+static bool section_has_runs(const struct outcome *outcome, const struct section *section)
+{
+    for (size_t i = 0; i < outcome->count; i++)
+        for (size_t j = 0; j < outcome->subjects[i].count; j++)
+            if (outcome->subjects[i].runs[j].section == section)
+                return true;
+    return false;
+}
+
 void report_table(FILE *file, const struct outcome *outcome)
 {
-    fprintf(file, "\n%-12s %-22s", "", "");
+    fprintf(file, "\n%-16s %-22s", "", "");
     for (size_t i = 0; i < outcome->count; i++)
         for (int transport = 0; transport < TRANSPORT_COUNT; transport++)
             if ((outcome->subjects[i].transports >> transport & 1) != 0)
                 fprintf(file, " %-18s",
-                        arena_print("%.12s %s", outcome->subjects[i].name,
+                        arena_print("%.13s %s", outcome->subjects[i].name,
                                     transport_name((enum transport)transport)));
     fprintf(file, "\n");
     for (size_t s = 0; s < section_count; s++) {
-        fprintf(file, "%-12s %-22s", sections[s]->id, sections[s]->title);
+        if (!section_has_runs(outcome, sections[s]))
+            continue;
+        fprintf(file, "%-16s %-22s", sections[s]->id, sections[s]->title);
         for (size_t i = 0; i < outcome->count; i++)
             for (int transport = 0; transport < TRANSPORT_COUNT; transport++)
                 if ((outcome->subjects[i].transports >> transport & 1) != 0)

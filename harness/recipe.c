@@ -121,19 +121,23 @@ static const char *recipe_key(struct recipe *recipe, const char *key, char *valu
         recipe->command = value;
     else if (strcmp(key, "ready") == 0)
         recipe->ready = value;
-    else if (strcmp(key, "program") == 0) {
-        const char *near = rest_of(value);
-        recipe->program = program_find(value, near);
-        if (recipe->program == NULL)
+    else if (strcmp(key, "program") == 0 || strcmp(key, "find") == 0) {
+        const char *name = *key == 'p' ? "program" : value;
+        char *program = *key == 'p' ? value : rest_of(value);
+        const char *near = rest_of(program);
+        const char *found = program_find(program, near);
+        if (found == NULL)
             return arena_print("no program '%s' on PATH or at '%s': install it or name it in the recipe",
-                               value, near);
+                               program, near);
+        if (!entries_set(&recipe->values, name, found))
+            return arena_print("more than %d values", RECIPE_ENTRIES_MAX);
     } else if (strcmp(key, "set") == 0 || strcmp(key, "do") == 0) {
         const char *text = rest_of(value);
         if (!entries_set(*key == 's' ? &recipe->values : &recipe->actions, value, text))
             return arena_print("more than %d lines of this kind", RECIPE_ENTRIES_MAX);
     } else
-        return arena_print("'%s' is no word of recipes: name, program, command, set, ready, config, file, do",
-                           key);
+        return arena_print(
+            "'%s' is no word of recipes: name, program, find, command, set, ready, config, file, do", key);
     return NULL;
 }
 
@@ -172,8 +176,6 @@ struct recipe *recipe_parse(const char *path, const char *text, const char **ret
         *ret_why = arena_print("%s: a recipe needs a 'name' and a 'command' or a 'do'", path);
         return NULL;
     }
-    if (recipe->program != NULL)
-        (void)entries_set(&recipe->values, "program", recipe->program); // room: program comes once
     return recipe;
 }
 

@@ -7,6 +7,7 @@
 //     from the
 //                                                directory of the program that reads the recipe
 //     command {program} -c {directory}/config    words between spaces; {x} is put in
+//     find pub hbmqtt_pub ../client/hbmqtt_pub   the same for {pub}, and others
 //     set shards 1                               a value for {shards}; --set goes before it
 //     ready listening on                         its output says so when it is ready; without: when its ports
 //     accept config [NAME]                              the file `config`, and others of that kind by their
@@ -40,7 +41,6 @@ struct entries {
 
 struct recipe {
     const char *name;
-    const char *program; // as it is started; NULL: the recipe names none
     const char *command;
     const char *ready;      // NULL: see above
     struct entries configs; // "" is the default

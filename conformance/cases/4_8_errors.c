@@ -114,7 +114,7 @@ static const struct test_case cases[] = {
     {"nothing-behind", "MQTT-4.8.0-1 MQTT-3.3.1-4", "PUBLISH behind one of QoS 3, in one segment",
      "closed, nothing delivered", .run = nothing_behind_a_fault},
     {"mutants", "MQTT-4.8.0-1", "sixty packets with random bits turned over",
-     "right answers or a close, and the broker lives", .run = mutated_packets},
+     "right answers or a close, and the broker lives", .run = mutated_packets, .budget_ms = 60000},
 };
 
 SECTION_OF_CASES(section_4_8_errors, "4.8", "Errors");

@@ -93,13 +93,14 @@ static void other_protocol(struct trial *trial)
     for (size_t i = 0; i < sizeof offers / sizeof *offers; i++) {
         struct stream *stream = below(trial);
         struct buffer rest = {0};
-        const char *head = ask(trial, stream, offers[i], &rest);
-        const char *chosen = websocket_header(head, "Sec-WebSocket-Protocol");
-        trial_require(trial,
-                      !is_accepted(head) || chosen == NULL || offers[i] == NULL ||
-                          strcmp(chosen, offers[i]) != 0,
-                      "no subprotocol but mqtt", "%s", head);
-        if (is_accepted(head))
+        const char *why = "";
+        const char *head = websocket_ask(stream, "/mqtt", offers[i], deadline_in_ms(ANSWER_MS), &rest, &why);
+        trial_note(trial, "offers %s; the answer: %s", offers[i] == NULL ? "no subprotocol" : offers[i],
+                   head == NULL ? why : head);
+        const char *chosen = head == NULL ? NULL : websocket_header(head, "Sec-WebSocket-Protocol");
+        trial_require(trial, chosen == NULL || strcmp(chosen, "mqtt") == 0, "no subprotocol but mqtt", "%s",
+                      head);
+        if (head != NULL && is_accepted(head))
             trial_tolerate(trial, "accepts an upgrade that does not offer mqtt");
         stream_close(stream);
         buffer_finish(&rest);
@@ -130,30 +131,40 @@ static void closed_on_frame(struct trial *trial, struct bytes frame)
 static void broken_frames(struct trial *trial)
 {
     struct bytes connect = packet_connect(trial_id(trial, "raw"));
-    closed_on_frame(trial, websocket_frame(0x82, false, connect));      // not masked
     closed_on_frame(trial, websocket_frame(0xC2, true, connect));       // a reserved bit
     closed_on_frame(trial, websocket_frame(0x83, true, connect));       // an opcode that is none
     closed_on_frame(trial, websocket_frame(0x80, true, connect));       // continues nothing
     closed_on_frame(trial, websocket_frame(0x09, true, hex("'ping'"))); // a control frame in fragments
     closed_on_frame(trial, websocket_frame(0x89, true, bytes_repeat('x', 126))); // one that is too long
-    closed_on_frame(trial, websocket_frame(0x81, true, connect));                // text
+}
+
+static void not_masked(struct trial *trial)
+{
+    closed_on_frame(trial, websocket_frame(0x82, false, packet_connect(trial_id(trial, "raw"))));
+}
+
+// A connection that has been upgraded, on which `packet` was sent and a first frame has come.
+static struct stream *answered(struct trial *trial, struct bytes frame, struct buffer *rest,
+                               struct websocket_frame *ret_answer)
+{
+    struct stream *stream = below(trial);
+    trial_require(trial, is_accepted(ask(trial, stream, "mqtt", rest)), "101", "it was refused");
+    trial_require(trial, stream_send(stream, frame, deadline_in_ms(ANSWER_MS)) == 0, "the frame can be sent",
+                  "it cannot");
+    int result = websocket_read(stream, rest, deadline_in_ms(ANSWER_MS), ret_answer);
+    trial_require(trial, result == 1 && !ret_answer->masked, "a frame that is not masked", "%d", result);
+    return stream;
 }
 
 static void ping_and_close(struct trial *trial)
 {
-    struct stream *stream = below(trial);
     struct buffer rest = {0};
-    trial_require(trial, is_accepted(ask(trial, stream, "mqtt", &rest)), "101", "it was refused");
-    struct bytes frames =
-        bytes_join(websocket_frame(0x89, true, hex("'ping'")), websocket_frame(0x88, true, hex("03E8")));
-    trial_require(trial, stream_send(stream, frames, deadline_in_ms(ANSWER_MS)) == 0,
-                  "the frames can be sent", "they cannot");
     struct websocket_frame answer = {0};
-    int result = websocket_read(stream, &rest, deadline_in_ms(ANSWER_MS), &answer);
-    trial_require(trial,
-                  result == 1 && answer.first == 0x8A && bytes_equal(answer.payload, hex("'ping'")) &&
-                      !answer.masked,
-                  "a pong", "%d, first byte %02X", result, answer.first);
+    struct stream *stream = answered(trial, websocket_frame(0x89, true, hex("'ping'")), &rest, &answer);
+    trial_require(trial, answer.first == 0x8A && bytes_equal(answer.payload, hex("'ping'")), "a pong",
+                  "first byte %02X", answer.first);
+    int result = stream_send(stream, websocket_frame(0x88, true, hex("03E8")), deadline_in_ms(ANSWER_MS));
+    trial_require(trial, result == 0, "the close frame can be sent", "%s", strerror(-result));
     result = websocket_read(stream, &rest, deadline_in_ms(ANSWER_MS), &answer);
     trial_require(trial, result == 1 && answer.first == 0x88, "a close frame", "%d, first byte %02X", result,
                   answer.first);
@@ -167,14 +178,17 @@ static void close_publishes_will(struct trial *trial)
     const char *topic = trial_topic(trial, "will");
     struct peer *witness = peer_connect(trial, "witness");
     peer_subscribe(witness, topic, 0);
-    struct stream *stream = below(trial);
     struct buffer rest = {0};
-    trial_require(trial, is_accepted(ask(trial, stream, "mqtt", &rest)), "101", "it was refused");
+    struct websocket_frame answer = {0};
     struct bytes connect = packet_connect(trial_id(trial, "raw"), .will_topic = topic, .will = "closed");
-    struct bytes frames =
-        bytes_join(websocket_frame(0x82, true, connect), websocket_frame(0x88, true, hex("03E8")));
-    trial_require(trial, stream_send(stream, frames, deadline_in_ms(ANSWER_MS)) == 0,
-                  "the frames can be sent", "they cannot");
+    struct stream *stream = answered(trial, websocket_frame(0x82, true, connect), &rest, &answer);
+    trial_require(trial, bytes_equal(answer.payload, packet_connack(0, 0)), "CONNACK 0", "%s",
+                  packet_describe(answer.payload));
+    int result = stream_send(stream, websocket_frame(0x88, true, hex("03E8")), deadline_in_ms(ANSWER_MS));
+    trial_require(trial, result == 0, "the close frame can be sent", "%s", strerror(-result));
+    while (websocket_read(stream, &rest, deadline_in_ms(ANSWER_MS), &answer) == 1)
+        continue; // to the end of the connection
+    stream_close(stream);
     peer_expect_publish(witness, topic, .payload = "closed");
 }
 
@@ -190,8 +204,10 @@ static const struct test_case cases[] = {
      .run = chosen_protocol, .flags = CASE_WEBSOCKET},
     {"other-protocol", "MQTT-6.0.0-3 MQTT-6.0.0-4", "offers another subprotocol, or none",
      "refused, or mqtt all the same", .run = other_protocol, .flags = CASE_WEBSOCKET},
-    {"broken-frames", "MQTT-6.0.0-1", "frames that RFC 6455 forbids to clients", "closed, with no packet",
+    {"broken-frames", "", "frames that RFC 6455 forbids to clients", "closed, with no packet",
      .run = broken_frames, .flags = CASE_WEBSOCKET, .budget_ms = 30000},
+    {"not-masked", "", "a frame that is not masked, which RFC 6455 wants of clients",
+     "closed, with no packet", .run = not_masked, .flags = CASE_WEBSOCKET},
     {"ping-and-close", "", "a WebSocket ping, then a close frame", "a pong, a close frame, the end",
      .run = ping_and_close, .flags = CASE_WEBSOCKET},
     {"close-is-no-disconnect", "MQTT-3.1.2-8", "connects with a will and sends a close frame",
