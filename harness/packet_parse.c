@@ -66,6 +66,12 @@ static struct cursor packet_body(struct bytes whole)
     return (struct cursor){.rest = bytes_slice(whole, at + 1, whole.length)};
 }
 
+static bool has_wildcard(struct bytes topic)
+{
+    return topic.length > 0 &&
+           (memchr(topic.data, '+', topic.length) != NULL || memchr(topic.data, '#', topic.length) != NULL);
+}
+
 static const char *parse_connect(struct cursor *body, struct packet *packet)
 {
     packet->protocol = cursor_field(body);
@@ -94,7 +100,9 @@ static const char *parse_connect(struct cursor *body, struct packet *packet)
     if (!bytes_are_text(packet->client_id) || !bytes_are_text(packet->will_topic) ||
         !bytes_are_text(packet->user))
         return "a text that is not UTF-8 [MQTT-1.5.3-1, MQTT-1.5.3-2]";
-    if (packet->client_id.length == 0 && (flags & 0x02) == 0)
+    if (has_wildcard(packet->will_topic))
+        return "a wildcard in the topic of the will [MQTT-4.7.1-1]";
+    if (packet->client_id.length == 0 && (flags & 0x02) == 0 && !body->short_of)
         return "no client id without a clean session [MQTT-3.1.3-7]";
     return NULL;
 }
@@ -119,8 +127,10 @@ bool packet_next_filter(const struct packet *packet, size_t *at, struct bytes *r
         return false;
     *ret_filter = cursor_field(&cursor);
     *ret_qos = packet->type == PACKET_SUBSCRIBE ? cursor_u8(&cursor) : 0;
+    if (cursor.short_of)
+        return false;
     *at = packet->list.length - cursor.rest.length;
-    return !cursor.short_of;
+    return true;
 }
 
 static const char *parse_filters(struct cursor *body, struct packet *packet)
@@ -163,8 +173,7 @@ static const char *parse_publish(struct cursor *body, struct packet *packet)
         return "an empty topic [MQTT-4.7.3-1]";
     if (!bytes_are_text(packet->topic))
         return "a topic that is not UTF-8 [MQTT-3.3.2-1, MQTT-1.5.3-1]";
-    if (memchr(packet->topic.data, '+', packet->topic.length) != NULL ||
-        memchr(packet->topic.data, '#', packet->topic.length) != NULL)
+    if (has_wildcard(packet->topic))
         return "a wildcard in a topic [MQTT-3.3.2-2]";
     return NULL;
 }
