@@ -58,10 +58,11 @@ static struct bytes mended(struct bytes whole)
                             (data[0] >> 4 == 6 || data[0] >> 4 == 8 || data[0] >> 4 == 10 ? 2 : 0));
     if (is_faulty("disconnect-flags-accepted") && data[0] >> 4 == PACKET_DISCONNECT)
         data[0] = 0xE0;
-    for (size_t i = 2; i < copy.length; i++) {
-        if (is_faulty("utf8-unchecked") && data[i] >= 0x80 && data[0] >> 4 != PACKET_CONNECT && i > 3)
+    bool takes_any_text = is_faulty("utf8-unchecked"), takes_nul = is_faulty("nul-accepted");
+    for (size_t i = 2; i < copy.length && (takes_any_text || takes_nul); i++) {
+        if (takes_any_text && data[i] >= 0x80 && data[0] >> 4 != PACKET_CONNECT && i > 3)
             data[i] = '?';
-        if (is_faulty("nul-accepted") && data[i] == 0 && i > 6 && data[i - 1] == 'a')
+        if (takes_nul && data[i] == 0 && i > 6 && data[i - 1] == 'a')
             data[i] = '?';
     }
     return copy;
