@@ -212,12 +212,12 @@ static void keep_alive_kept(struct trial *trial)
 {
     struct peer *peer = peer_connect(trial, "pings", .keepalive_s = 1);
     for (int i = 0; i < 4; i++) {
-        peer_expect_silence(peer, 700);
+        peer_expect_silence(peer, 500);
         peer_ping(peer);
     }
     const char *topic = trial_topic(trial, "t");
     for (int i = 0; i < 3; i++) {
-        peer_expect_silence(peer, 700);
+        peer_expect_silence(peer, 500);
         peer_send(peer, packet_publish(topic, .payload = "x"));
     }
     peer_ping(peer);
@@ -331,7 +331,7 @@ static const struct test_case cases[] = {
      .run = credentials_in_full},
     {"keep-alive-silence", "MQTT-3.1.2-24 MQTT-3.1.2-8", "Keep Alive 1 with a will, then silence",
      "closed after 1.5 s, not within 0.95 s; will published", .run = keep_alive_silence},
-    {"keep-alive-kept", "MQTT-3.1.2-24", "Keep Alive 1 with a packet every 0.7 s, pings and others",
+    {"keep-alive-kept", "MQTT-3.1.2-24", "Keep Alive 1 with a packet every 0.5 s, pings and others",
      "the connection stays", .run = keep_alive_kept},
     {"keep-alive-zero", "MQTT-3.1.2-24", "Keep Alive 0, then three seconds of silence",
      "the connection stays", .run = keep_alive_zero},

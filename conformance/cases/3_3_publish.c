@@ -110,7 +110,7 @@ static void overlap(struct trial *trial, const char *name, const unsigned qos[3]
     struct peer *peer = peer_connect(trial, name);
     for (int i = 0; i < 3; i++)
         peer_subscribe(peer, filters[i], qos[i]);
-    struct peer *publisher = peer_connect(trial, "pub");
+    struct peer *publisher = peer_connect(trial, arena_print("p%s", name));
     peer_publish(publisher, topic, .qos = 2, .payload = "x");
     unsigned copies[3] = {0};
     struct packet packet;

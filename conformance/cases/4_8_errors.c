@@ -18,7 +18,7 @@ static void answers_to_nothing(struct trial *trial)
 {
     static const enum packet_type types[] = {PACKET_PUBACK, PACKET_PUBREC, PACKET_PUBCOMP};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        struct peer *peer = peer_connect(trial, "peer");
+        struct peer *peer = peer_connect(trial, packet_type_name(types[i]));
         peer_send(peer, packet_answer(types[i], 777));
         struct packet packet = {0};
         enum peer_event event = peer_next(peer, deadline_in_exact_ms(QUIET_MS), &packet);
@@ -60,7 +60,7 @@ static void cut_packets(struct trial *trial)
     peer_subscribe(witness, trial_topic(trial, "#"), 0);
     struct bytes publish = packet_publish(topic, .qos = 1, .id = 1, .retain = true, .payload = "never whole");
     for (size_t length = 1; length < publish.length; length += 3) {
-        struct peer *peer = peer_connect(trial, "peer");
+        struct peer *peer = peer_connect(trial, arena_print("p%zu", length));
         peer_send(peer, bytes_slice(publish, 0, length));
         if (length % 2 == 0)
             peer_cut(peer);

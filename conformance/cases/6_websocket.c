@@ -119,6 +119,8 @@ static void closed_on_frame(struct trial *trial, struct bytes frame)
     struct websocket_frame answer;
     int result;
     while ((result = websocket_read(stream, &rest, deadline_in_ms(ANSWER_MS), &answer)) == 1) {
+        if ((answer.first & 0x0F) == OPCODE_CLOSE)
+            break; // it waits for ours, which the end of the connection stands for
         timeline_add(&trial->record->timeline, TIMELINE_RECEIVED, "raw", "a frame", answer.payload);
         trial_require(trial, (answer.first & 0x0F) != OPCODE_BINARY, "no packet", "%s",
                       packet_describe(answer.payload));

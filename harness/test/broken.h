@@ -53,7 +53,7 @@ struct session {
 struct client {
     int descriptor;
     struct buffer in, out;
-    bool is_connected, is_closing, is_refused;
+    bool is_connected, is_closing, is_refused, has_left;
     unsigned keepalive_s;
     uint64_t heard_ns;
     struct session *session;

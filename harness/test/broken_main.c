@@ -107,8 +107,9 @@ static void client_packets(struct client *client)
 {
     size_t length = 0;
     int found = 0;
-    bool goes_on = is_faulty("acts-after-refusal") || is_faulty("acts-after-disconnect");
-    while ((!client->is_closing || goes_on) &&
+    bool refused_goes_on = is_faulty("acts-after-refusal"), left_goes_on = is_faulty("acts-after-disconnect");
+    while ((!client->is_closing || (client->is_refused && refused_goes_on) ||
+            (client->has_left && left_goes_on)) &&
            (found = packet_find(buffer_bytes(&client->in), &length)) == 1) {
         struct bytes whole = bytes_join(bytes_slice(buffer_bytes(&client->in), 0, length), (struct bytes){0});
         buffer_consume(&client->in, length);

@@ -175,10 +175,11 @@ static void publish(struct client *client, const struct packet *packet)
 }
 
 // A filter that is none: with the faults that let it pass.
-static bool filter_passes(const char *complaint)
+static bool filter_passes(struct bytes whole, const char *complaint)
 {
-    return strstr(complaint, "a filter that is none") != NULL &&
-           (is_faulty("hash-anywhere") || is_faulty("plus-anywhere"));
+    const char *wildcard = is_faulty("hash-anywhere") ? "#" : is_faulty("plus-anywhere") ? "+" : NULL;
+    return strstr(complaint, "a filter that is none") != NULL && wildcard != NULL &&
+           memchr(whole.data, *wildcard, whole.length) != NULL;
 }
 
 static void subscribe(struct client *client, const struct packet *packet)
@@ -264,6 +265,7 @@ static void disconnect(struct client *client)
 {
     if (!is_faulty("will-on-disconnect"))
         client->has_will = false;
+    client->has_left = true;
     client_end(client);
 }
 
@@ -343,9 +345,10 @@ static void first_packet(struct client *client, struct bytes whole)
 
 void client_packet(struct client *client, struct bytes whole)
 {
-    whole = mended(whole);
     struct packet packet;
     const char *complaint = "";
+    if (!packet_parse(whole, SENDER_CLIENT, &packet, &complaint))
+        whole = mended(whole);
     if (client->is_closing) { // a fault goes on where it should not
         if (packet_parse(whole, SENDER_CLIENT, &packet, &complaint) && packet.type == PACKET_PUBLISH)
             message_publish(client->session, packet.topic, packet.payload, packet.qos, packet.retain,
@@ -365,7 +368,7 @@ void client_packet(struct client *client, struct bytes whole)
         client_end(client);
     else if (is_right)
         packet_handle(client, &packet);
-    else if (filter_passes(complaint)) {
+    else if (filter_passes(whole, complaint)) {
         unsigned id = whole.data[2] << 8 | whole.data[3];
         client_send(client, packet_suback(id, 0));
     } else if (passes(complaint)) {
