@@ -149,6 +149,31 @@ void peer_expect(struct peer *peer, struct bytes packet)
                    "%s", event_text(peer, event, &got));
 }
 
+bool peer_expect_all(struct peer *peer, const struct bytes *packets, size_t count)
+{
+    bool *came = arena_take(count * sizeof *came);
+    bool in_order = true;
+    for (size_t i = 0; i < count; i++) {
+        struct packet got = {0};
+        enum peer_event event = peer_next(peer, deadline_in_ms(peer->answer_ms), &got);
+        size_t which = 0;
+        while (which < count &&
+               (came[which] || event != PEER_PACKET || !bytes_equal(got.whole, packets[which])))
+            which++;
+        if (which == count) {
+            const char *missing = "";
+            for (size_t j = 0; j < count; j++)
+                if (!came[j])
+                    missing = arena_print("%s %s;", missing, packet_describe(packets[j]));
+            trial_fail(peer->trial, arena_print("%s gets%s in whatever order", peer->name, missing), "%s",
+                       event_text(peer, event, &got));
+        }
+        came[which] = true;
+        in_order = in_order && which == i;
+    }
+    return in_order;
+}
+
 struct packet peer_expect_type(struct peer *peer, enum packet_type type)
 {
     struct packet got = {0};

@@ -62,6 +62,9 @@ enum peer_event peer_next(struct peer *peer, struct deadline deadline, struct pa
 // The next packet has to be exactly this one.
 void peer_expect(struct peer *peer, struct bytes packet);
 
+// The next packets have to be these, in whatever order. Returns whether it was this one.
+bool peer_expect_all(struct peer *peer, const struct bytes *packets, size_t count);
+
 // The next packet has to be of this type.
 struct packet peer_expect_type(struct peer *peer, enum packet_type type);
 

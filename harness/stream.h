@@ -96,7 +96,4 @@ struct stream *stream_tls_open(int descriptor, const char *host, struct deadline
 struct stream *stream_websocket_open(const struct address *address, bool encrypted, const char *protocols,
                                      struct deadline deadline, const char **ret_why);
 
-// The subprotocol that the server of a WebSocket chose.
-const char *stream_websocket_protocol(const struct stream *stream);
-
 #endif

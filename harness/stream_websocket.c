@@ -17,7 +17,6 @@ struct websocket {
     enum state state;
     struct buffer received;
     const char *why;       // it did not open
-    const char *protocol;  // that was chosen
     struct buffer sending; // LWS_PRE bytes of room, then what is to be sent
     enum lws_write_protocol kind;
     bool wants_sending;
@@ -32,13 +31,9 @@ static int websocket_event(struct lws *wsi, enum lws_callback_reasons reason, vo
     if (websocket == NULL)
         return 0;
     switch (reason) {
-    case LWS_CALLBACK_CLIENT_ESTABLISHED: {
+    case LWS_CALLBACK_CLIENT_ESTABLISHED:
         websocket->state = OPEN;
-        char text[64] = "";
-        (void)lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_PROTOCOL); // none is ""
-        websocket->protocol = arena_print("%s", text);
         break;
-    }
     case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
         websocket->why = arena_print("WebSocket: %s", in == NULL ? "no connection" : (const char *)in);
         websocket->state = ENDED;
@@ -204,9 +199,4 @@ struct stream *stream_websocket_open(const struct address *address, bool encrypt
                                            : websocket->why;
     websocket_close(&websocket->stream);
     return NULL;
-}
-
-const char *stream_websocket_protocol(const struct stream *stream)
-{
-    return ((const struct websocket *)stream)->protocol;
 }

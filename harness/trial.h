@@ -48,7 +48,6 @@ struct trial;
 enum case_flags {
     CASE_BROKER = 0,    // needs a broker
     CASE_CLIENT = 1,    // plays the server for a client
-    CASE_BOTH = 2,      // a client with a broker
     CASE_WEBSOCKET = 4, // means something on WebSocket only
     CASE_DISTURBS = 8,  // leaves the broker unfit for others: it gets a new one afterwards
     CASE_PLAIN = 16,    // is the same on all transports: runs on the first

@@ -61,6 +61,7 @@ static void begun_are_finished(struct trial *trial)
     struct packet one = peer_expect_publish(peer, topic, .qos = 1, .payload = "one");
     peer_unsubscribe(peer, topic);
     peer_acknowledge(peer, &two);
+    peer_ping(peer); // the broker has the PUBCOMP
     peer_cut(peer);
     peer = peer_connect(trial, "peer", .keep = true, .expect_present = 1);
     peer_take(peer, topic, .qos = 1, .id = one.id, .dup = true, .payload = "one");

@@ -9,8 +9,7 @@ static void comes_first(struct trial *trial)
     struct bytes rest = bytes_join(packet_subscribe(1, topic, 0), packet_empty(PACKET_PINGREQ));
     peer_send(peer, bytes_join(packet_connect(trial_id(trial, "hasty")), rest));
     peer_expect(peer, packet_connack(0, 0));
-    peer_expect(peer, packet_suback(1, 0));
-    peer_expect(peer, packet_empty(PACKET_PINGRESP));
+    peer_expect_all(peer, (const struct bytes[]){packet_suback(1, 0), packet_empty(PACKET_PINGRESP)}, 2);
 }
 
 static void before_queued(struct trial *trial)

@@ -77,8 +77,10 @@ static void no_gap(struct trial *trial)
     unsigned subacks = 0, next = 0;
     for (unsigned i = 0; i < MESSAGES; i++) {
         peer_send(publisher, packet_publish(topic, .payload = arena_print("%u", i)));
-        if (i % 20 == 10)
+        if (i % 20 == 10) {
+            peer_ping(publisher); // what was published up to here is with the broker
             peer_send(peer, packet_subscribe(100 + i, topic, 0));
+        }
     }
     while (next < MESSAGES || subacks < MESSAGES / 20) {
         struct packet packet = {0};

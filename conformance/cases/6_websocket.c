@@ -51,8 +51,7 @@ static void across_frames(struct trial *trial)
     peer_send_pieces(peer, packet_connect(trial_id(trial, "peer")), 9);
     peer_expect(peer, packet_connack(0, 0));
     peer_send(peer, bytes_join(packet_subscribe(1, topic, 0), packet_empty(PACKET_PINGREQ)));
-    peer_expect(peer, packet_suback(1, 0));
-    peer_expect(peer, packet_empty(PACKET_PINGRESP));
+    peer_expect_all(peer, (const struct bytes[]){packet_suback(1, 0), packet_empty(PACKET_PINGRESP)}, 2);
     struct bytes both =
         bytes_join(packet_publish(topic, .payload = "one"), packet_publish(topic, .payload = "two"));
     peer_send(peer, bytes_slice(both, 0, both.length - 5)); // one and a half packets

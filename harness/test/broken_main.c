@@ -160,7 +160,7 @@ static void client_write(struct client *client)
 
 static void client_check_silence(struct client *client)
 {
-    double allowed = is_faulty("keep-alive-too-short") ? 0.5 : 1.5;
+    double allowed = is_faulty("keep-alive-too-short") ? 0.3 : 1.5;
     double silence = (double)(clock_now_ns() - client->heard_ns) / 1e9;
     if (client->keepalive_s > 0 && silence > allowed * client->keepalive_s &&
         !is_faulty("keep-alive-ignored"))
