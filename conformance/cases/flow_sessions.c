@@ -300,7 +300,7 @@ static void hbmqtt_to_hbmqtt(struct trial *trial)
 }
 
 static const struct test_case cases[] = {
-    {"takeover-storm", "MQTT-3.1.4-2", "thirty connections, each under the client id of the one before",
+    {"takeover-storm", "MQTT-3.1.2-8", "thirty connections, each under the client id of the one before",
      "each is closed, its will published, the session goes on", .run = takeover_storm, .budget_ms = 30000},
     {"reconnects", "MQTT-4.1.0-1 MQTT-3.1.2-5",
      "a session whose client leaves and returns forty times, in ways by chance",
@@ -312,7 +312,7 @@ static const struct test_case cases[] = {
      .budget_ms = 40000},
     {"killed", "", "kills the broker and starts it again", "connections end; it serves again", .run = killed,
      .flags = CASE_PLAIN, .budget_ms = 40000},
-    {"subscriptions", "MQTT-3.3.2-3 MQTT-3.3.5-1 MQTT-3.8.4-3 MQTT-3.10.4-2",
+    {"subscriptions", "MQTT-3.3.5-1",
      "150 rounds of subscribing, unsubscribing and publishing by chance", "deliveries as a model says",
      .run = subscriptions_by_chance, .budget_ms = 60000},
     {"hbmqtt-to-mosquitto", "MQTT-7.0.0-2", "hbmqtt_pub to mosquitto_sub at each QoS",
