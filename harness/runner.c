@@ -114,6 +114,9 @@ static void broker_check(struct slot *slot, const struct run *run)
 {
     if (slot->runner->recipe == NULL || !slot->has_broker)
         return;
+    // One that crashes may need a moment to be gone.
+    if (run->record->verdict == VERDICT_FAIL)
+        (void)process_wait(&slot->broker.process, deadline_in_exact_ms(200));
     if (!process_alive(&slot->broker.process)) {
         const char *output = process_output(&slot->broker.process);
         size_t length = strlen(output);

@@ -102,7 +102,8 @@ struct stream *stream_tls_open(int descriptor, const char *host, struct deadline
     struct encrypted *encrypted = arena_take(sizeof *encrypted);
     SSL *ssl = client_context() == NULL ? NULL : SSL_new(client_context());
     *encrypted = (struct encrypted){{&operations}, descriptor, ssl};
-    if (ssl == NULL || SSL_set_fd(ssl, descriptor) != 1 || SSL_set_tlsext_host_name(ssl, host) != 1) {
+    char *name = arena_print("%s", host); // OpenSSL asks for one that it could change
+    if (ssl == NULL || SSL_set_fd(ssl, descriptor) != 1 || SSL_set_tlsext_host_name(ssl, name) != 1) {
         *ret_why = "OpenSSL has no memory";
         close(descriptor);
         return NULL;
