@@ -175,8 +175,3 @@ void broker_thaw(struct broker *broker)
 {
     broker_signal(broker, SIGCONT);
 }
-
-bool broker_speaks(const struct broker *broker, enum transport transport)
-{
-    return broker->addresses[transport].port != 0;
-}

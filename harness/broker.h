@@ -37,7 +37,4 @@ void broker_kill(struct broker *broker);
 void broker_freeze(struct broker *broker);
 void broker_thaw(struct broker *broker);
 
-// Whether it speaks a transport.
-bool broker_speaks(const struct broker *broker, enum transport transport);
-
 #endif

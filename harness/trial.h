@@ -10,7 +10,7 @@
 //         peer_expect(peer, packet_empty(PACKET_PINGRESP));
 //     }
 //
-//     {"ping", "MQTT-3.12.4-1", "sends PINGREQ", "PINGRESP", answers_pings}
+//     {"ping", "MQTT-3.12.4-1", "sends PINGREQ", "PINGRESP", .run = answers_pings}
 #ifndef HARNESS_TRIAL_H
 #define HARNESS_TRIAL_H
 
