@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/arena.h"
@@ -168,7 +169,11 @@ static void broker_signal(struct broker *broker, int number)
 
 void broker_freeze(struct broker *broker)
 {
+    siginfo_t info;
     broker_signal(broker, SIGSTOP);
+    // All its threads have stopped when the kernel says so to its parent; whoever is none goes on at once.
+    if (process_alive(&broker->process))
+        (void)waitid(P_PID, (id_t)broker->process.pid, &info, WSTOPPED | WEXITED | WNOWAIT);
 }
 
 void broker_thaw(struct broker *broker)
