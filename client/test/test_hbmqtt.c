@@ -104,12 +104,14 @@ static struct hbmqtt_options options_usual(void)
 {
     struct hbmqtt_options options;
     hbmqtt_options_init(&options, sizeof options);
+    options.reconnect = false;
     return options;
 }
 
 static struct hbmqtt_client *client_make(const struct hbmqtt_options *options)
 {
-    struct hbmqtt_client *client = hbmqtt_create(options);
+    struct hbmqtt_options usual = options_usual();
+    struct hbmqtt_client *client = hbmqtt_create(options == NULL ? &usual : options);
     CU_ASSERT_FATAL(client != NULL);
     return client;
 }

@@ -186,6 +186,7 @@ static int tool_make_client(struct tool_run *run)
         (uint16_t)first_set(arguments->keepalive_s, config->keepalive_s, options.keepalive_s);
     if (config->ping_delay_s != CONFIG_UNSET)
         options.ping_delay_ms = (uint32_t)config->ping_delay_s * 1000u;
+    options.reconnect = false;
     tool_set_transport(run, &options);
     if (arguments->debug) {
         options.trace = tool_trace;
