@@ -266,6 +266,16 @@ static int client_take(struct hbmqtt_client *client, struct packet_publish *publ
     return status;
 }
 
+// What was taken is in the queue file before anybody may rely on that.
+static int client_write_down(struct hbmqtt_client *client)
+{
+    int status = journal_flush(client->journal);
+    if (status == 0)
+        return 0;
+    return error_set(&client->link.error, HBMQTT_ERROR_SYSTEM, "cannot write to the queue file %s: %s",
+                     client->settings.options.queue_file, strerror(-status));
+}
+
 int client_publish(struct hbmqtt_client *client, const struct hbmqtt_message *message, int descriptor,
                    uint64_t size, const struct hbmqtt_call *call)
 {
@@ -279,10 +289,11 @@ int client_publish(struct hbmqtt_client *client, const struct hbmqtt_message *me
     if (status != 0)
         return status;
     status = client_take(client, &publish, descriptor, call);
-    if (status == CORE_WAIT)
-        status = client_overflow(client);
-    else
-        return status == 0 ? 0 : client_report_core(client, status);
+    if (status == 0)
+        return client_write_down(client);
+    if (status != CORE_WAIT)
+        return client_report_core(client, status);
+    status = client_overflow(client);
     return status == 0 ? client_publish(client, message, descriptor, size, call) : status;
 }
 
@@ -397,9 +408,6 @@ void client_begun(struct hbmqtt_client *client)
         return;
     if (core_has_output(&link->core) && buffer_length(&link->core.outbound.output) >= PUBLISH_BATCH_BYTES)
         link_send(link);
-    // Nothing else would write down what was taken while there is no connection.
-    if (link->core.state != CORE_OPEN)
-        (void)journal_flush(client->journal); // a failure shows when there is one
     link_watch(link);
     client_arm(client);
 }

@@ -33,6 +33,8 @@ void core_end(struct core *core, const struct error *ending)
 {
     if (core->state == CORE_IDLE)
         return;
+    if (core->state == CORE_OPENING && core->outbound.sent_total != 0)
+        core->unanswered = true;
     core->state = CORE_IDLE;
     core->ending = *ending;
     inbox_detach(&core->inbox);
@@ -323,11 +325,13 @@ static void core_accept(struct core *core, const struct packet_connack *connack)
     }
     core->session_present = connack->session_present;
     core->state = CORE_OPEN;
+    core->doubtful = connack->session_present && core->unanswered;
+    core->unanswered = false;
+    outbound_resume(&core->outbound, connack->session_present);
     if (!connack->session_present)
         core_begin_session(core);
-    if (core->state != CORE_OPEN)
-        return;
-    outbound_resume(&core->outbound, connack->session_present);
+    else if (core->doubtful)
+        core_subscribe_again(core);
     core_pump(core);
 }
 
@@ -339,11 +343,23 @@ static void core_remember(struct core *core, uint16_t packet_id)
 {
     packet_id_set_add(&core->released, packet_id);
     journal_come(core->outbound.journal, packet_id);
+    (void)journal_flush(core->outbound.journal); // a failure shows before anything leaves
+}
+
+// True if a message of QoS 2 is one that the program has had.
+static bool core_was_delivered(struct core *core, const struct packet_publish *publish)
+{
+    bool delivered = packet_id_set_has(&core->released, publish->packet_id);
+    if (!delivered || !core->doubtful || publish->dup)
+        return delivered;
+    (void)packet_id_set_remove(&core->released,
+                               publish->packet_id); // no repetition [MQTT-3.3.1-1]: of a new session
+    return false;
 }
 
 static void core_receive_exactly_once(struct core *core, const struct packet_publish *publish)
 {
-    if (packet_id_set_has(&core->released, publish->packet_id)) {
+    if (core_was_delivered(core, publish)) {
         core_reply(core, PACKET_PUBREC, publish->packet_id);
         return;
     }
@@ -552,7 +568,7 @@ static bool core_process_one(struct core *core)
             core_starve(core);
             return false;
         }
-        core->chunked.unwanted = publish.qos == 2 && packet_id_set_has(&core->released, publish.packet_id);
+        core->chunked.unwanted = publish.qos == 2 && core_was_delivered(core, &publish);
         buffer_taken(&core->input, head);
         return true;
     }

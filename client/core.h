@@ -65,6 +65,8 @@ struct core {
     struct core_hooks hooks;
     struct error ending; // why the last connection ended; code 0 when it was closed by us
     bool session_present;
+    bool unanswered;      // a CONNECT left, and the connection ended before its CONNACK
+    bool doubtful;        // so this session may be one that began then, and not the one that we know
     bool accepting;       // a connection is to come: what is published meanwhile is queued
     uint8_t refusal_code; // of the last CONNACK
 

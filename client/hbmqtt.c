@@ -214,9 +214,7 @@ static int client_publish_patiently(struct hbmqtt_client *client, const struct h
         status = link_wait(link, queue_has_room, NULL);
     if (status != 0)
         return status;
-    if (link->core.state != CORE_OPEN)
-        (void)journal_flush(client->journal); // a failure shows when there is a connection
-    else if (buffer_length(&link->core.outbound.output) >= PUBLISH_BATCH_BYTES)
+    if (link->core.state == CORE_OPEN && buffer_length(&link->core.outbound.output) >= PUBLISH_BATCH_BYTES)
         link_send(link);
     return 0;
 }

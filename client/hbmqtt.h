@@ -42,8 +42,8 @@
 // What holds over breaks: a message that was reported as done reached the broker. A message of QoS 1 reaches
 // it at least once, in the order of the calls. A message of QoS 2 reaches it exactly once as long as the
 // broker keeps the session: that is asked for with clean_session = false, and a broker that loses its memory
-// cannot give it. A message whose PUBREC had not come by then is sent again to a new session, at least once
-// as a QoS 1 message is.
+// cannot give it. What was not acknowledged by then is sent again to a new session, at least once as a
+// message of QoS 1 is.
 //
 // Results. A function that can fail returns 0 when it is done, or a negative enum hbmqtt_error;
 // hbmqtt_error_text then says in one line what failed, on what, and why.
@@ -266,12 +266,12 @@ struct hbmqtt_options {
     // from the end of the machine, at the price of waiting for the disk before a message goes out.
     bool queue_sync;
     // The delay before the attempt number n, from 0, is drawn evenly from 0 up to min(reconnect_max_ms,
-    // reconnect_min_ms * 2^n). n begins anew when a connection has stood for reconnect_max_ms. Defaults 250
+    // reconnect_min_ms * 2^n). n begins anew when a connection has stood for reconnect_max_ms. Defaults 1000
     // and 10000.
     uint32_t reconnect_min_ms;
     uint32_t reconnect_max_ms;
-    // Attempts in a row that may fail; negative: any number. Default 2. A broker that refuses for good (all
-    // codes but 3, server unavailable) or is not trusted is not asked again.
+    // Attempts in a row that may fail; negative (the default): any number. A broker that refuses for good
+    // (all codes but 3, server unavailable) or is not trusted is not asked again.
     int32_t reconnect_retries;
     // Bytes of messages that are kept until they are sent or acknowledged; with more, messages are not sent
     // at once any more but refused or given up, as queue_policy says. One message may go over. Default 16

@@ -21,6 +21,7 @@
 struct journal {
     int fd;
     bool sync;
+    bool unsettled;       // written, and perhaps not on the disk
     int fault;            // a negative errno: nothing is written any more
     uint64_t stale_bytes; // a smaller file is not worth rewriting
     struct buffer pending;
@@ -107,7 +108,7 @@ void journal_release(struct journal *journal, uint64_t serial)
 
 void journal_end(struct journal *journal, uint64_t serial, struct bytes packet)
 {
-    if (serial == 0)
+    if (journal == NULL || serial == 0)
         return;
     append_serial(journal, 'D', serial, (struct bytes){0});
     journal->live_bytes -= message_bytes(packet);
@@ -152,10 +153,20 @@ int journal_flush(struct journal *journal)
     if (journal->fault != 0 || bytes.length == 0)
         return journal->fault;
     journal->fault = write_all(journal->fd, bytes);
-    if (journal->fault == 0 && journal->sync && fdatasync(journal->fd) != 0)
-        journal->fault = -errno;
+    journal->unsettled = true;
     journal->file_bytes += bytes.length;
     buffer_taken(&journal->pending, bytes.length);
+    return journal->fault;
+}
+
+int journal_settle(struct journal *journal)
+{
+    int status = journal_flush(journal);
+    if (status != 0 || journal == NULL || !journal->sync || !journal->unsettled)
+        return status;
+    journal->unsettled = false;
+    if (fdatasync(journal->fd) != 0)
+        journal->fault = -errno;
     return journal->fault;
 }
 
@@ -223,11 +234,13 @@ static int read_change(struct reading *reading, uint8_t kind, struct reader *bod
         return -EBADMSG;
     if (message == NULL)
         return 0; // of a message that has ended: its file offset was rewritten away
-    if (kind == 'S')
+    if (kind == 'S') {
         message->packet_id = packet_id;
-    else if (kind == 'R')
+        message->released = false; // a new session: it began once more
+    }
+    if (kind == 'R')
         message->released = true;
-    else
+    if (kind == 'D')
         message->packet = (struct bytes){0};
     return 0;
 }
@@ -451,9 +464,7 @@ void journal_rewrite(struct journal *journal, const struct journal_message *mess
 
 int journal_rewrite_end(struct journal *journal)
 {
-    int status = journal_flush(journal);
-    if (status == 0 && journal->sync && fdatasync(journal->fd) != 0)
-        status = -errno;
+    int status = journal_settle(journal);
     if (status == 0 && rename(journal->path_new, journal->path) != 0)
         status = -errno;
     return journal->fault = status;

@@ -4,16 +4,17 @@
 //     "hbmqttq1" [checksum u32 | kind u8 | length u32 | body]...       all big-endian
 //
 //     M serial u64, packet     a message was taken: its whole PUBLISH
-//     S serial u64, id u16     it goes out under this identifier
+//     S serial u64, id u16     it goes out under this identifier; again in a session that is new
 //     R serial u64             its PUBREC came: from here on only PUBREL is sent
 //     D serial u64             it has come to its end
 //     I id u16                 a message of QoS 2 that came was given to the program
 //     O id u16                 its PUBREL came
 //     F                        the session is new: what came under I is forgotten
 //
-// Appended records are written with the next journal_flush, which comes before any of their bytes leave. A
-// record that is not whole was never flushed, and the file is cut there. When most of the file is history,
-// its owner writes down what is alive: into a new file that takes the place of the old one.
+// A message is written before the call that took it returns, and nothing leaves before all that was appended
+// is written and settled. A record that is not whole was never written to its end, and the file is cut there.
+// When most of the file is history, its owner writes down what is alive: into a new file that takes the place
+// of the old one.
 #ifndef CLIENT_JOURNAL_H
 #define CLIENT_JOURNAL_H
 
@@ -53,6 +54,8 @@ void journal_forget(struct journal *journal);
 
 // Writes what was appended. Returns 0 or a negative errno; from then on nothing more is written.
 int journal_flush(struct journal *journal);
+// And has it reach the disk, if that is asked for.
+int journal_settle(struct journal *journal);
 
 // True when rewriting would make the file much smaller.
 bool journal_is_stale(const struct journal *journal);

@@ -92,10 +92,37 @@ void outbound_begin(struct outbound *outbound)
     outbound->resuming = false;
 }
 
+// Puts what was under way in front of the queue: to a broker that knows nothing of it, it is new.
+static void start_over(struct outbound *outbound)
+{
+    struct sending_list list = {NULL, NULL};
+    struct inflight *window = &outbound->window;
+    uint16_t packet_id = 0;
+    while (inflight_next(window, &packet_id) != NULL) {
+        struct sending *sending = *exchange_of(outbound, packet_id);
+        *exchange_of(outbound, packet_id) = NULL;
+        outbound->queued += is_counted(sending);
+        if (sending_is_publish(sending))
+            sending_set_dup(sending, false); // [MQTT-3.3.1-1]
+        list_append(&list, sending);
+    }
+    if (list.first == NULL)
+        return;
+    list.last->next = outbound->queue.first;
+    outbound->queue.first = list.first;
+    if (outbound->queue.last == NULL)
+        outbound->queue.last = list.last;
+    outbound->publishing = 0;
+    memset(window->slots, 0, window->capacity * sizeof *window->slots);
+    window->count = 0;
+    window->first = window->next;
+}
+
 void outbound_resume(struct outbound *outbound, bool session_present)
 {
+    if (!session_present)
+        start_over(outbound);
     outbound->resuming = outbound->window.count != 0;
-    outbound->continued = session_present;
     outbound->resumed_id = 0;
 }
 
@@ -168,7 +195,7 @@ static int stream_end(struct outbound *outbound)
 
 int outbound_output(struct outbound *outbound, struct bytes *ret_bytes)
 {
-    int status = journal_flush(outbound->journal);
+    int status = journal_settle(outbound->journal);
     if (status == 0 && outbound->streamed != NULL && buffer_length(&outbound->output) == 0)
         status = stream_on(outbound);
     if (status == 0 && outbound->streamed != NULL &&
@@ -381,7 +408,7 @@ static int resend(struct outbound *outbound, struct sending *sending, uint8_t wa
         return 0;
     }
     if (sending_is_publish(sending))
-        sending_set_dup(sending, outbound->continued); // a new session has not seen it [MQTT-3.3.1-1]
+        sending_set_dup(sending, true); // [MQTT-3.3.1-1]
     int status = append_packet(outbound, sending);
     if (status == 0 && show != NULL)
         show(context, sending, sending->type, packet_id, sending->packet_bytes + sending->payload_bytes);

@@ -45,7 +45,6 @@ struct outbound {
     struct sending **exchanges; // by identifier, as many as the window has slots
     uint32_t publishing;        // exchanges that are messages
     bool resuming;              // those of the last connection are being sent again
-    bool continued;             // in the session in which they went out before
     uint16_t resumed_id;        // up to here
 
     struct sending_list queue;
@@ -58,7 +57,8 @@ void outbound_finish(struct outbound *outbound);
 
 // A connection begins, and with it an empty output.
 void outbound_begin(struct outbound *outbound);
-// The broker has accepted: what was under way is sent again, in the session that it knew or in a new one.
+// The broker has accepted: what was under way is sent again, or, in a session that is new, once more from its
+// beginning.
 void outbound_resume(struct outbound *outbound, bool session_present);
 
 // Room for `size` bytes of a packet at the end of the output, or NULL; and that they were written there.
@@ -72,7 +72,7 @@ bool outbound_can_publish(const struct outbound *outbound, uint8_t qos);
 // Takes `sending` over: begins it if `open` and there is room, else queues it. *ret_packet_id is that of an
 // exchange that has begun, else 0. Returns 0 or -ENOMEM; it is then still the caller's.
 int outbound_take(struct outbound *outbound, struct sending *sending, bool open, uint16_t *ret_packet_id);
-// Begins it before all that is kept. Between outbound_begin and outbound_resume. Returns as outbound_take.
+// Begins it before all that is kept: right after outbound_resume of a new session. Returns as outbound_take.
 int outbound_take_ahead(struct outbound *outbound, struct sending *sending);
 // Adds what was under way when the process before this one ended.
 int outbound_restore(struct outbound *outbound, struct sending *sending, uint16_t packet_id, bool released);

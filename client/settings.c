@@ -25,9 +25,9 @@ static const struct hbmqtt_options defaults = {
     .check_host_name = true,
     .protocol_version = 4,
     .reconnect = true,
-    .reconnect_min_ms = 250,
+    .reconnect_min_ms = 1000,
     .reconnect_max_ms = 10000,
-    .reconnect_retries = 2,
+    .reconnect_retries = -1,
     .queue_bytes_max = 16u << 20,
     .chunk_bytes_min = 65536,
 };
