@@ -373,6 +373,15 @@ static int open_locked(const char *path, int flags)
     }
 }
 
+// A device might never come to its end.
+static int check_regular(const char *path)
+{
+    struct stat status;
+    if (stat(path, &status) != 0)
+        return errno == ENOENT ? 0 : -errno;
+    return S_ISREG(status.st_mode) ? 0 : -EBADMSG;
+}
+
 static int journal_report(const char *path, int status, struct error *ret_error)
 {
     const char *why = status == -EBADMSG       ? "it is not a queue file of this library, or it is damaged"
@@ -391,11 +400,14 @@ int journal_open(const char *path, bool sync, journal_visit visit, void *context
     if (journal == NULL)
         return journal_report(path, -ENOMEM, ret_error);
     buffer_init(&journal->pending);
+    journal->fd = -1;
     journal->sync = sync;
     journal->stale_bytes = STALE_BYTES;
     snprintf(journal->path, sizeof journal->path, "%s", path);
     snprintf(journal->path_new, sizeof journal->path_new, "%s.new", path);
-    int status = journal->fd = open_locked(path, 0);
+    int status = check_regular(path);
+    if (status == 0)
+        status = journal->fd = open_locked(path, 0);
     struct buffer file;
     buffer_init(&file);
     if (status >= 0)

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define WINDOW 4 // messages on their way to the client
+#define WINDOW 20 // messages on their way to the client
 
 void model_broker_init(struct model_broker *broker, size_t number)
 {

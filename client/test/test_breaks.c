@@ -30,6 +30,7 @@ struct run {
     size_t bytes;       // that have passed on all connections
     size_t cut_at;      // of them: the connection ends before that one
     unsigned cut_share; // or at random: one of so many pieces
+    bool takes;         // the program takes messages at its own pace, and so has them wait
     bool kills;         // the process dies with the connection, now and then
     bool forgets;       // and so does the broker
     unsigned published;
@@ -73,6 +74,13 @@ static void told_message(void *context, struct hbmqtt_client *client, const stru
         log->number[log->count++] = ((const uint8_t *)message->payload)[1];
 }
 
+static void take_next(void)
+{
+    const struct hbmqtt_message *message = NULL;
+    if (hbmqtt_deliver(run.client, 0, &message) == 0)
+        told_message(NULL, run.client, message);
+}
+
 static void publish_next(void)
 {
     uint8_t payload[] = {'M', (uint8_t)run.published};
@@ -105,7 +113,7 @@ static void begin(bool clean, bool with_file)
     run.options.reconnect_min_ms = 0; // no chance but that of the seed
     run.options.reconnect_max_ms = 0;
     run.options.inflight_max = 5;
-    run.options.on_message = told_message;
+    run.options.on_message = run.takes ? NULL : told_message;
     run.options.queue_file = with_file ? queue_path : NULL;
     run.client = hbmqtt_create(&run.options);
     struct hbmqtt_subscription subscription = {.filter = "d", .qos = 2};
@@ -223,6 +231,8 @@ static void turn(void)
     run.now_ms += draw(3);
     if (run.published < MESSAGES && draw(4) == 0)
         publish_next();
+    if (run.takes && draw(6) == 0)
+        take_next();
     if (!run.connected) {
         run.now_ms += draw(200);
         if (hbmqtt_bytes_wants_open(run.client, run.now_ms))
@@ -378,6 +388,7 @@ static void at_random(bool clean, bool kills, bool forgets)
         run.cut_share = 5 + draw(60);
         run.kills = kills;
         run.forgets = forgets;
+        run.takes = !kills && draw(2) == 0; // what was taken and not finished with comes again, after a death
         run.broker.late = draw(2) == 0;
         begin(clean, kills);
         go();
