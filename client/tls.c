@@ -246,6 +246,9 @@ static void tls_farewell(struct transport *transport)
 static void tls_destroy(struct transport *transport)
 {
     struct tls *tls = (struct tls *)transport;
+    // A network that breaks is no reason to mistrust the session, which OpenSSL would do.
+    if (tls->ssl != NULL)
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);
     SSL_CTX_free(tls->context);
     free(tls);
