@@ -17,18 +17,16 @@
 //
 // One handle is served in one of three ways, which the program chooses by what it calls:
 //
-//     waiting      hbmqtt_connect, hbmqtt_publish, hbmqtt_subscribe, hbmqtt_deliver ...: each returns when it
-//     is
-//                  done. Between calls nothing is served, so a program that is connected calls
+//     waiting      hbmqtt_connect, hbmqtt_publish, hbmqtt_subscribe, hbmqtt_deliver ...: each returns when
+//                  it is done. Between calls nothing is served, so a program that is connected calls
 //                  hbmqtt_deliver, hbmqtt_wait_readable or hbmqtt_ping at least once in each keep-alive
 //                  period.
-//     descriptor   hbmqtt_connect_async, hbmqtt_publish_async ... begin and return; whenever
-//     hbmqtt_descriptor can
-//                  be read, hbmqtt_process does what is to be done, and calls the program back. Nothing
-//                  waits.
+//     descriptor   hbmqtt_connect_async, hbmqtt_publish_async ... begin and return. Whenever
+//                  hbmqtt_descriptor can be read, hbmqtt_process does what is to be done, and calls the
+//                  program back. Nothing waits.
 //     bytes        hbmqtt_bytes_*: the program has the connection and the clock, and the handle turns bytes
-//     and
-//                  times into bytes and callbacks. For any event loop and any transport, and for simulations.
+//                  and times into bytes and callbacks. For any event loop and any transport, and for
+//                  simulations.
 //
 // hbmqtt_publish_async and its like serve the last two ways, and may be used beside calls that wait.
 //
@@ -43,7 +41,8 @@
 // it at least once, in the order of the calls. A message of QoS 2 reaches it exactly once as long as the
 // broker keeps the session: that is asked for with clean_session = false, and a broker that loses its memory
 // cannot give it. What was not acknowledged by then is sent again to a new session, at least once as a
-// message of QoS 1 is.
+// message of QoS 1 is. One hole is in MQTT 3.1.1 itself: when a broker loses its memory, and then the CONNACK
+// that tells so is lost as well, a message whose PUBREC had come by then is not sent again.
 //
 // Results. A function that can fail returns 0 when it is done, or a negative enum hbmqtt_error;
 // hbmqtt_error_text then says in one line what failed, on what, and why.
@@ -59,8 +58,8 @@
 // HBMQTT_ERROR_ARGUMENT there.
 //
 // MQTT 5.0 is not served yet; its place is held. Every call has room for properties (NULL: there is no other
-// value yet) and every result for reason codes, which with 3.1.1 are the return codes of section 3.2.2.3 and
-// 3.9.3 or 0.
+// value yet) and every result for reason codes, which with 3.1.1 are the return codes of CONNACK and SUBACK
+// (sections 3.2.2.3 and 3.9.3), or 0.
 //
 // Growth. The structures that a program fills begin with `size`, the sizeof of the structure that it was
 // compiled with, and grow only at their end, so that programs and libraries of different age understand each
@@ -213,10 +212,12 @@ struct hbmqtt_options {
     bool clean_session;
     // The longest silence that the broker accepts; 0: off. Default 10 [MQTT-3.1.2-23].
     uint16_t keepalive_s;
-    // PINGREQ goes out this long before a silent keep-alive period ends. Default 1000.
+    // PINGREQ goes out this long before the end of a keep-alive period in which we were silent; and in any
+    // case when the broker was silent for half a period, so that one that is gone is noticed within a whole
+    // one. Default 1000.
     uint32_t ping_delay_ms;
-    // From hbmqtt_connect to CONNACK, TLS and WebSocket included, without the look-up of the name. Default
-    // 60000.
+    // From the beginning of an attempt to CONNACK: the look-up of the name, proxy, TLS and WebSocket
+    // included. Default 60000.
     uint32_t connect_timeout_ms;
     // The wait for an acknowledgement or PINGRESP; 0: for ever. Default 60000.
     uint32_t answer_timeout_ms;
@@ -430,6 +431,8 @@ HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_unsubscribe(struct hbmqtt_client *clien
 // A QoS 1 or 2 message is acknowledged by that next hbmqtt_deliver or hbmqtt_disconnect, and not before: what
 // a program took and did not finish comes again when its session is continued. A QoS 2 message is delivered
 // once [MQTT-4.3.3-2].
+//
+// While the handle reconnects it waits on, for messages of the next connection.
 //
 // Errors: NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, INTERRUPTED, SYSTEM. Messages that came before the
 // connection ended are delivered before its error is.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // How hbmqtt_sub prints a message: -F, in the manner of printf and strftime.
 //
-//     %t topic   %p payload   %x %X payload in hex   %l its length   %q QoS   %r retained: 0 or 1   %d
-//     repeated: 0 or 1 %I time, ISO 8601   %U seconds since 1970   %j all of it as JSON   %J the same, the
-//     payload being JSON itself
+//     %t topic   %p payload   %x %X payload in hex   %l its length   %q QoS
+//     %r retained: 0 or 1   %d sent before: 0 or 1   %I time, ISO 8601   %U seconds since 1970
+//     %j all of it as JSON   %J the same, the payload being JSON itself
 //     @Y @m @d @H @M @S its parts, @N nanoseconds, @s seconds since 1970, @z the zone
 //     %% a percent sign   @@ an at sign   \n \r \t \0 \e \a \\ as in C
 //
