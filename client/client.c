@@ -10,9 +10,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-// Bytes published and not sent are worth a system call from here on; a smaller amount waits for company.
-#define PUBLISH_BATCH_BYTES 32768u
-
 // Making.
 
 static void owner_told(void *owner, const struct hbmqtt_state_change *change)
@@ -406,7 +403,7 @@ void client_begun(struct hbmqtt_client *client)
     struct link *link = &client->link;
     if (client->bytes != CLIENT_BYTES_NONE || client->depth != 0)
         return;
-    if (core_has_output(&link->core) && buffer_length(&link->core.outbound.output) >= PUBLISH_BATCH_BYTES)
+    if (core_has_output(&link->core) && buffer_length(&link->core.outbound.output) >= CLIENT_BATCH_BYTES)
         link_send(link);
     link_watch(link);
     client_arm(client);

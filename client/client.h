@@ -6,6 +6,9 @@
 #include "client/link.h"
 #include "client/post.h"
 
+// Bytes published and not sent are worth a system call from here on; a smaller amount waits for company.
+#define CLIENT_BATCH_BYTES 32768u
+
 // How a handle in the way of bytes stands.
 enum client_bytes {
     CLIENT_BYTES_NONE, // it is not in that way

@@ -11,15 +11,11 @@
 #include <errno.h>
 #include <unistd.h>
 
-// Bytes published and not sent are worth a system call from here on; a smaller amount waits for company.
-#define PUBLISH_BATCH_BYTES 32768u
-
 // A call that waits for something of its own to end.
 struct waiter {
     bool ended;
     struct error error;
-    size_t code_count;
-    uint8_t codes[HBMQTT_FILTERS_MAX];
+    uint8_t codes[HBMQTT_FILTERS_MAX]; // of a SUBACK
 };
 
 const char *hbmqtt_version(void)
@@ -146,8 +142,8 @@ static void waiter_done(void *context, struct hbmqtt_client *client, const struc
     struct waiter *waiter = context;
     waiter->ended = true;
     error_set(&waiter->error, result->error, "%s", result->text);
-    waiter->code_count = result->reason_code_count < HBMQTT_FILTERS_MAX ? result->reason_code_count : 0;
-    if (result->reason_code_count <= HBMQTT_FILTERS_MAX && result->reason_codes != NULL)
+    assert(result->reason_code_count <= HBMQTT_FILTERS_MAX); // there are as many as filters were asked for
+    if (result->reason_code_count != 0)
         memcpy(waiter->codes, result->reason_codes, result->reason_code_count);
 }
 
@@ -214,7 +210,7 @@ static int client_publish_patiently(struct hbmqtt_client *client, const struct h
         status = link_wait(link, queue_has_room, NULL);
     if (status != 0)
         return status;
-    if (link->core.state == CORE_OPEN && buffer_length(&link->core.outbound.output) >= PUBLISH_BATCH_BYTES)
+    if (link->core.state == CORE_OPEN && buffer_length(&link->core.outbound.output) >= CLIENT_BATCH_BYTES)
         link_send(link);
     return 0;
 }

@@ -155,6 +155,9 @@ int link_aim(struct link *link, const char *uris)
 static bool is_final(const struct link *link, int code)
 {
     uint8_t refusal = link->core.refusal_code;
+    // Without its queue file the handle cannot keep what it has promised.
+    if (journal_flush(link->core.outbound.journal) != 0)
+        return true;
     return code == HBMQTT_ERROR_ARGUMENT || code == HBMQTT_ERROR_UNTRUSTED ||
            (code == HBMQTT_ERROR_REFUSED && refusal != 0 && refusal != CONNECT_RETURN_SERVER_UNAVAILABLE);
 }

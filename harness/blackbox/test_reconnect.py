@@ -375,6 +375,18 @@ def test_queue_file_is_for_one_process(spawn, fake_broker, tmp_path):
     first.kill()
 
 
+@pytest.mark.parametrize("reconnecting", [[], ["--auto-reconnect"]])
+def test_queue_file_that_cannot_grow(spawn, fake_broker, tmp_path, reconnecting):
+    """What cannot be written down is not taken, and that is the end, with a line that says so."""
+    options = f"-i id --queue-file {tmp_path}/queue -q1 -t t -l {' '.join(reconnecting)}"
+    process = spawn("bash", "-c", f"trap '' XFSZ; ulimit -f 1; exec {HBMQTT_PUB} --url {fake_broker.url} {options}")
+    fake_broker.serve_connect()
+    process.send((b"x" * 50 + b"\n") * 100, close=True)
+    assert process.wait_exit() == 6, process.stderr()
+    (line,) = process.err.now()
+    assert "queue file" in line and str(tmp_path) in line
+
+
 # Unplugged
 
 
