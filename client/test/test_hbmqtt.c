@@ -153,7 +153,7 @@ static void connect_carries_every_field_in_order(void) // [MQTT-3.1.3-1]
 {
     struct hbmqtt_message will = message_of("wt", "wm", 1);
     struct hbmqtt_options options = options_usual();
-    char url[96];
+    char url[128];
     will.retain = true;
     options.client_id = "id";
     options.clean_session = false;
