@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: MIT
-// The calls of hbmqtt.h: each judges its arguments, gives the work to the core, and waits with the link.
+// The calls of hbmqtt.h that wait: each judges its arguments, gives the work to the core, and waits with the
+// link.
 #include "client/hbmqtt.h"
 
-#include "client/link.h"
-#include "client/net.h"
+#include "client/client.h"
+#include "client/clock.h"
 #include "client/request.h"
 
+#include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <unistd.h>
 
-// Bytes published and not sent are worth a system call from here on; a smaller amount waits for company.
-#define PUBLISH_BATCH_BYTES 32768u
-
-struct hbmqtt_client {
-    struct link link;
-    struct settings settings;
+// A call that waits for something of its own to end.
+struct waiter {
+    bool ended;
+    struct error error;
+    uint8_t codes[HBMQTT_FILTERS_MAX]; // of a SUBACK
 };
 
 const char *hbmqtt_version(void)
@@ -39,6 +39,7 @@ const char *hbmqtt_error_name(int error)
         [-HBMQTT_ERROR_INTERRUPTED] = "interrupted",
         [-HBMQTT_ERROR_SYSTEM] = "lack of resources",
         [-HBMQTT_ERROR_UNTRUSTED] = "not trusted",
+        [-HBMQTT_ERROR_DROPPED] = "dropped",
     };
     int count = (int)(sizeof names / sizeof names[0]);
     return error <= 0 && error > -count ? names[-error] : "unknown error";
@@ -48,155 +49,232 @@ const char *hbmqtt_error_name(int error)
 
 struct hbmqtt_client *hbmqtt_create(const struct hbmqtt_options *options)
 {
-    struct hbmqtt_client *client = calloc(1, sizeof *client);
-    if (client == NULL)
-        return NULL;
-    int status = settings_init(&client->settings, options);
-    if (status == 0) {
-        const struct hbmqtt_options *own = &client->settings.options;
-        struct core_limits limits = {own->packet_bytes_max, own->inbox_bytes_max, own->output_bytes_max,
-                                     own->inflight_max};
-        status = link_init(&client->link, &limits);
-        if (status != 0)
-            settings_finish(&client->settings);
-    }
-    if (status != 0) {
-        free(client);
-        errno = -status;
-        return NULL;
-    }
-    client->link.answer_timeout_ms = client->settings.options.answer_timeout_ms;
-    client->link.core.trace = client->settings.options.trace;
-    client->link.core.trace_context = client->settings.options.trace_context;
-    return client;
+    return client_create(options);
 }
 
-void hbmqtt_destroy(struct hbmqtt_client *client)
-{
-    if (client == NULL)
-        return;
-    link_finish(&client->link);
-    settings_finish(&client->settings);
-    free(client);
-}
-
-// Silence of ours after which PINGREQ goes out: `ping_delay_ms` before the period is over, but never at once.
-static uint32_t client_ping_after_ms(const struct hbmqtt_options *options)
-{
-    uint32_t keepalive_ms = options->keepalive_s * 1000u;
-    return options->ping_delay_ms < keepalive_ms ? keepalive_ms - options->ping_delay_ms : keepalive_ms / 2;
-}
-
-static int client_connect(struct hbmqtt_client *client, const struct url *url)
+// Waits until the broker has accepted, or everything was tried.
+static int client_wait_accepted(struct hbmqtt_client *client)
 {
     struct link *link = &client->link;
-    const struct hbmqtt_options *options = &client->settings.options;
-    struct packet_connect connect;
-    int status = request_connect(&client->settings, url, &connect, &link->error);
-    if (status != 0)
-        return status;
-    return link_open(link, url, &connect, client_ping_after_ms(options), options);
+    struct error wish = {0};
+    int status = 0;
+    while (!link_is_idle(link) && link_status(link) != 0 && status != HBMQTT_ERROR_INTERRUPTED &&
+           status != HBMQTT_ERROR_SYSTEM)
+        status = link_turn(link, CORE_NEVER, -1, NULL);
+    if (link_status(link) == 0)
+        return 0;
+    if (link_is_idle(link))
+        return link_report(link);
+    struct error why = link->error; // the link is told that it was wished
+    link_drop(link, &wish);
+    link->error = why;
+    return status;
+}
+
+static int client_check_idle(struct hbmqtt_client *client)
+{
+    struct link *link = &client->link;
+    int status = client_check_outside(client);
+    if (status == 0 && (!link_is_idle(link) || client->bytes != CLIENT_BYTES_NONE))
+        return error_set(&link->error, HBMQTT_ERROR_ARGUMENT, "already connected to %s", link->name);
+    return status;
 }
 
 int hbmqtt_connect(struct hbmqtt_client *client, const char *uri)
 {
     struct link *link = &client->link;
-    if (link->core.state != CORE_IDLE)
-        return error_set(&link->error, HBMQTT_ERROR_ARGUMENT, "already connected to %s", link->name);
-    core_release(&client->link.core);
-    struct url url;
-    int status = url_parse(uri, &url, &link->error);
+    int status = client_check_idle(client);
     if (status != 0)
         return status;
-    status = client_connect(client, &url);
-    url_finish(&url);
-    return status;
+    core_release(&link->core);
+    status = client_aim(client, uri);
+    if (status != 0)
+        return status;
+    link_start(link);
+    return client_wait_accepted(client);
+}
+
+int hbmqtt_reconnect(struct hbmqtt_client *client, bool clean_session)
+{
+    struct link *link = &client->link;
+    struct error wish = {0};
+    int status = client_check_outside(client);
+    if (status != 0)
+        return status;
+    if (link->broker_count == 0)
+        return client_fault(client, HBMQTT_ERROR_ARGUMENT, "hbmqtt_connect has not been called");
+    client->settings.options.clean_session = clean_session;
+    core_release(&link->core);
+    link_drop(link, &wish);
+    link_start(link);
+    return client_wait_accepted(client);
+}
+
+static bool link_has_ended(const struct link *link, const void *context)
+{
+    return link_is_idle(link);
 }
 
 int hbmqtt_disconnect(struct hbmqtt_client *client)
 {
-    core_release(&client->link.core);
-    return link_close(&client->link);
+    struct link *link = &client->link;
+    struct error wish = {0};
+    int status = client_check_outside(client);
+    if (status != 0 || link_is_idle(link))
+        return status;
+    core_release(&link->core);
+    link_close(link);
+    status = link_wait(link, link_has_ended, NULL);
+    if (status == 0 && link->core.ending.code != 0)
+        return link_report(link);
+    if (!link_is_idle(link)) {
+        struct error why = link->error;
+        link_drop(link, &wish);
+        link->error = why;
+    }
+    return status;
+}
+
+// Waiting for something of one's own.
+
+static void waiter_done(void *context, struct hbmqtt_client *client, const struct hbmqtt_result *result)
+{
+    struct waiter *waiter = context;
+    waiter->ended = true;
+    error_set(&waiter->error, result->error, "%s", result->text);
+    assert(result->reason_code_count <= HBMQTT_FILTERS_MAX); // there are as many as filters were asked for
+    if (result->reason_code_count != 0)
+        memcpy(waiter->codes, result->reason_codes, result->reason_code_count);
+}
+
+static struct hbmqtt_call waiter_call(struct waiter *waiter)
+{
+    waiter->ended = false;
+    return (struct hbmqtt_call){.size = sizeof(struct hbmqtt_call), .done = waiter_done, .context = waiter};
+}
+
+static bool waiter_has_ended(const struct link *link, const void *context)
+{
+    const struct waiter *waiter = context;
+    return waiter->ended;
+}
+
+// Waits for the end. A waiter that is not there any more is not told.
+static int client_wait(struct hbmqtt_client *client, struct waiter *waiter)
+{
+    struct link *link = &client->link;
+    int status = link_wait(link, waiter_has_ended, waiter);
+    if (!waiter->ended) {
+        core_forget(&link->core, waiter);
+        return status;
+    }
+    if (waiter->error.code != 0)
+        link->error = waiter->error;
+    return waiter->error.code;
 }
 
 // Publishing.
 
-static bool client_all_sent(const struct link *link)
+static bool has_room_or_is_away(const struct link *link, const void *context)
 {
-    return core_status(&link->core) == 0 && core_output(&link->core).length == 0;
-}
-
-static bool client_all_acknowledged(const struct link *link)
-{
-    return client_all_sent(link) && link->core.publishing == 0;
-}
-
-static bool client_request_ended(const struct link *link)
-{
-    return link->core.watch.ended;
-}
-
-static bool client_has_room(const struct link *link)
-{
-    return core_has_room(&link->core);
+    return link->core.state != CORE_OPEN || core_can_publish(&link->core, 0);
 }
 
 // A full window is left alone until half of it is free, so that the next messages share a system call as
 // well.
-static bool client_window_half_free(const struct link *link)
+static bool has_half_free_or_is_away(const struct link *link, const void *context)
 {
-    return core_can_publish(&link->core, 1) && link->core.publishing <= link->core.limits.inflight_max / 2;
+    const struct core *core = &link->core;
+    return core->state != CORE_OPEN ||
+           (core_can_publish(core, 1) && core->outbound.publishing <= core->outbound.limits.inflight_max / 2);
 }
 
-int hbmqtt_publish_start(struct hbmqtt_client *client, const struct hbmqtt_message *message)
+static bool queue_has_room(const struct link *link, const void *context)
+{
+    return core_has_room(&link->core);
+}
+
+// Publishes as soon as there is room. Messages are sent at once where they can be, and queued only while
+// there is no connection: so the caller is held back by the window and not by the queue.
+static int client_publish_patiently(struct hbmqtt_client *client, const struct hbmqtt_message *message,
+                                    int descriptor, uint64_t size, const struct hbmqtt_call *call)
 {
     struct link *link = &client->link;
-    struct packet_publish publish;
-    int status = request_publish(message, &publish, &link->error);
+    int status = client_check_outside(client);
     if (status != 0)
         return status;
-    while ((status = core_publish(&link->core, &publish)) == CORE_WAIT) {
-        status = link_wait(link, publish.qos == 0 ? client_has_room : client_window_half_free);
-        if (status != 0)
-            return status;
-    }
+    uint8_t qos = message->qos <= 2 ? message->qos : 0; // it is judged later
+    if (link->core.state == CORE_OPEN && !core_can_publish(&link->core, qos))
+        status = link_wait(link, qos == 0 ? has_room_or_is_away : has_half_free_or_is_away, NULL);
+    while (status == 0 && (status = client_publish(client, message, descriptor, size, call)) == CORE_WAIT)
+        status = link_wait(link, queue_has_room, NULL);
     if (status != 0)
-        return link_report(link, status);
-    if (core_output(&link->core).length >= PUBLISH_BATCH_BYTES)
+        return status;
+    if (link->core.state == CORE_OPEN && buffer_length(&link->core.outbound.output) >= CLIENT_BATCH_BYTES)
         link_send(link);
     return 0;
 }
 
+int hbmqtt_publish_start(struct hbmqtt_client *client, const struct hbmqtt_message *message)
+{
+    return client_publish_patiently(client, message, -1, 0, NULL);
+}
+
 int hbmqtt_publish(struct hbmqtt_client *client, const struct hbmqtt_message *message)
 {
-    int status = hbmqtt_publish_start(client, message);
-    if (status != 0)
-        return status;
-    return link_wait(&client->link, message->qos == 0 ? client_all_sent : client_request_ended);
+    struct waiter waiter;
+    struct hbmqtt_call call = waiter_call(&waiter);
+    int status = client_publish_patiently(client, message, -1, 0, &call);
+    return status == 0 ? client_wait(client, &waiter) : status;
+}
+
+int hbmqtt_publish_file(struct hbmqtt_client *client, const struct hbmqtt_message *message, int descriptor,
+                        uint64_t size)
+{
+    struct waiter waiter;
+    struct hbmqtt_call call = waiter_call(&waiter);
+    if (descriptor < 0)
+        return error_set(&client->link.error, HBMQTT_ERROR_ARGUMENT, "%d is no descriptor", descriptor);
+    int status = client_publish_patiently(client, message, descriptor, size, &call);
+    return status == 0 ? client_wait(client, &waiter) : status;
+}
+
+static bool all_is_acknowledged(const struct link *link, const void *context)
+{
+    const struct core *core = &link->core;
+    return link_status(link) == 0 && !core_has_output(core) &&
+           outbound_unacknowledged(&core->outbound) == 0 && core->outbound.queue.first == NULL;
 }
 
 int hbmqtt_flush(struct hbmqtt_client *client)
 {
     struct link *link = &client->link;
-    int status = core_status(&link->core);
-    return status == 0 ? link_wait(link, client_all_acknowledged) : link_report(link, status);
+    int status = client_check_outside(client);
+    if (status != 0)
+        return status;
+    return link_is_idle(link) ? link_report(link) : link_wait(link, all_is_acknowledged, NULL);
 }
 
 // Subscribing.
 
 static int client_request(struct hbmqtt_client *client, uint8_t packet_type, struct bytes entries,
-                          size_t count)
+                          size_t count, uint8_t *ret_codes)
 {
     struct link *link = &client->link;
+    struct waiter waiter;
+    struct hbmqtt_call call = waiter_call(&waiter);
     int status;
-    while ((status = core_request(&link->core, packet_type, entries, (uint32_t)count)) == CORE_WAIT) {
-        status = link_wait(link, client_has_room);
+    while ((status = core_request(&link->core, packet_type, entries, (uint32_t)count, &call)) == CORE_WAIT) {
+        status = link_wait(link, queue_has_room, NULL);
         if (status != 0)
             return status;
     }
     if (status != 0)
-        return link_report(link, status);
-    return link_wait(link, client_request_ended);
+        return link_report(link);
+    status = client_wait(client, &waiter);
+    if (status == 0 && ret_codes != NULL)
+        memcpy(ret_codes, waiter.codes, count);
+    return status;
 }
 
 int hbmqtt_subscribe(struct hbmqtt_client *client, const struct hbmqtt_subscription *subscriptions,
@@ -204,11 +282,11 @@ int hbmqtt_subscribe(struct hbmqtt_client *client, const struct hbmqtt_subscript
 {
     struct buffer entries;
     buffer_init(&entries);
-    int status = request_subscribe(subscriptions, count, &entries, &client->link.error);
+    int status = client_check_outside(client);
     if (status == 0)
-        status = client_request(client, PACKET_SUBSCRIBE, buffer_bytes(&entries), count);
-    if (status == 0 && ret_codes != NULL)
-        memcpy(ret_codes, client->link.core.watch.codes, count);
+        status = request_subscribe(subscriptions, count, &entries, &client->link.error);
+    if (status == 0)
+        status = client_request(client, PACKET_SUBSCRIBE, buffer_bytes(&entries), count, ret_codes);
     buffer_finish(&entries);
     return status;
 }
@@ -217,9 +295,11 @@ int hbmqtt_unsubscribe(struct hbmqtt_client *client, const char *const *filters,
 {
     struct buffer entries;
     buffer_init(&entries);
-    int status = request_unsubscribe(filters, count, &entries, &client->link.error);
+    int status = client_check_outside(client);
     if (status == 0)
-        status = client_request(client, PACKET_UNSUBSCRIBE, buffer_bytes(&entries), count);
+        status = request_unsubscribe(filters, count, &entries, &client->link.error);
+    if (status == 0)
+        status = client_request(client, PACKET_UNSUBSCRIBE, buffer_bytes(&entries), count, NULL);
     buffer_finish(&entries);
     return status;
 }
@@ -229,50 +309,57 @@ int hbmqtt_unsubscribe(struct hbmqtt_client *client, const char *const *filters,
 int hbmqtt_deliver(struct hbmqtt_client *client, int timeout_ms, const struct hbmqtt_message **ret_message)
 {
     struct link *link = &client->link;
-    uint64_t now_ms = net_now_ms();
-    uint64_t deadline_ms = link_deadline_ms(now_ms, timeout_ms);
-    core_release(&link->core);
+    struct core *core = &link->core;
+    int status = client_check_outside(client);
+    if (status != 0)
+        return status;
+    uint64_t now_ms = client_now_ms(client);
+    uint64_t deadline_ms = link_after_ms(now_ms, timeout_ms);
+    core_release(core);
     // A program that empties a deep inbox slowly must not be taken for dead meanwhile.
-    int status = now_ms >= core_deadline_ms(&link->core) ? link_turn(link, now_ms, -1, NULL) : 0;
+    if (client->bytes == CLIENT_BYTES_NONE && now_ms >= core_deadline_ms(core))
+        status = link_turn(link, now_ms, -1, NULL);
     const struct hbmqtt_message *message;
-    while ((message = core_take(&link->core, now_ms)) == NULL) {
+    while ((message = core_take(core, now_ms)) == NULL) {
+        if (client->bytes != CLIENT_BYTES_NONE)
+            return HBMQTT_ERROR_TIMEOUT; // bytes come between the calls
         if (status != 0 && status != HBMQTT_ERROR_TIMEOUT)
             return status;
         status = link_turn(link, deadline_ms, -1, NULL);
-        now_ms = net_now_ms();
-        if (status == HBMQTT_ERROR_TIMEOUT && link->core.inbox.count == 0)
-            return error_set(&link->error, status, "%s: no message within %d ms", link->name, timeout_ms);
+        now_ms = clock_now_ms();
+        if (core->inbox.count == 0 &&
+            (status == HBMQTT_ERROR_TIMEOUT || (status == 0 && now_ms >= deadline_ms)))
+            return error_set(&link->error, HBMQTT_ERROR_TIMEOUT, "%s: no message within %d ms", link->name,
+                             timeout_ms);
     }
     *ret_message = message;
     return 0;
 }
 
-size_t hbmqtt_deliverable(const struct hbmqtt_client *client)
-{
-    return client->link.core.inbox.count;
-}
-
-static bool client_pong(const struct link *link)
-{
-    return core_status(&link->core) == 0 && !link->core.ping_waiting;
-}
-
 int hbmqtt_ping(struct hbmqtt_client *client)
 {
-    struct link *link = &client->link;
-    int status = core_ping(&link->core, net_now_ms());
-    return status == 0 ? link_wait(link, client_pong) : link_report(link, status);
+    struct waiter waiter;
+    struct hbmqtt_call call = waiter_call(&waiter);
+    int status = client_check_outside(client);
+    if (status == 0)
+        status = core_ping(&client->link.core, &call, clock_now_ms());
+    else
+        return status;
+    return status == 0 ? client_wait(client, &waiter) : link_report(&client->link);
 }
 
 int hbmqtt_wait_readable(struct hbmqtt_client *client, int descriptor, int timeout_ms)
 {
     struct link *link = &client->link;
-    if (descriptor < 0)
-        return error_set(&link->error, HBMQTT_ERROR_ARGUMENT, "%d is no descriptor", descriptor);
-    uint64_t deadline_ms = link_deadline_ms(net_now_ms(), timeout_ms);
+    int status = client_check_outside(client);
+    if (status == 0 && descriptor < 0)
+        status = error_set(&link->error, HBMQTT_ERROR_ARGUMENT, "%d is no descriptor", descriptor);
+    if (status != 0)
+        return status;
+    uint64_t deadline_ms = link_after_ms(clock_now_ms(), timeout_ms);
     bool readable = false;
     while (!readable) {
-        int status = link_turn(link, deadline_ms, descriptor, &readable);
+        status = link_turn(link, deadline_ms, descriptor, &readable);
         if (status == HBMQTT_ERROR_TIMEOUT)
             return error_set(&link->error, status, "nothing to read within %d ms", timeout_ms);
         if (status != 0)
@@ -291,7 +378,12 @@ void hbmqtt_interrupt(struct hbmqtt_client *client)
     errno = before;
 }
 
-// What is known about the connection.
+// What is known.
+
+size_t hbmqtt_deliverable(const struct hbmqtt_client *client)
+{
+    return client->link.core.inbox.count;
+}
 
 bool hbmqtt_is_connected(const struct hbmqtt_client *client)
 {
@@ -311,4 +403,9 @@ int hbmqtt_refusal_code(const struct hbmqtt_client *client)
 const char *hbmqtt_error_text(const struct hbmqtt_client *client)
 {
     return client->link.error.text;
+}
+
+size_t hbmqtt_unacknowledged(const struct hbmqtt_client *client)
+{
+    return outbound_unacknowledged(&client->link.core.outbound);
 }

@@ -44,6 +44,8 @@ static int check_message(const char *what, const struct hbmqtt_message *message,
     size_t known = sizeof *message;
     if (message->size < known || !settings_tail_unused(message, known, message->size))
         return request_fault(ret_error, what, "has a size or a member that this library does not know");
+    if (message->properties != NULL)
+        return request_fault(ret_error, what, "has properties, which MQTT 3.1.1 does not know");
     if (message->qos > 2)
         return request_fault(ret_error, what, "has a QoS other than 0, 1 or 2");
     if (message->payload == NULL && message->payload_length != 0)
@@ -72,9 +74,10 @@ static int connect_will(const struct hbmqtt_message *will, struct packet_connect
 static int connect_user(const struct hbmqtt_options *options, const struct url *url,
                         struct packet_connect *connect, struct error *ret_error)
 {
-    const char *user_name = url->user_name;
-    struct bytes password = url->password == NULL ? (struct bytes){0} : bytes_of(url->password);
-    connect->has_password = url->password != NULL;
+    const char *user_name = url == NULL ? NULL : url->user_name;
+    const char *url_password = url == NULL ? NULL : url->password;
+    struct bytes password = url_password == NULL ? (struct bytes){0} : bytes_of(url_password);
+    connect->has_password = url_password != NULL;
     if (user_name == NULL) {
         user_name = options->user_name;
         if (options->password_length > TEXT_BYTES_MAX)
@@ -97,6 +100,13 @@ static int check_options(const struct settings *settings, struct error *ret_erro
     if (!settings->understood)
         return request_fault(ret_error, "hbmqtt_options",
                              "has a size or a member that this library does not know");
+    if (options->protocol_version != MQTT_VERSION_3_1_1 || options->properties != NULL)
+        return request_fault(ret_error, "protocol_version",
+                             "is not 4, or there are properties: only MQTT 3.1.1 is served");
+    if (options->queue_policy < HBMQTT_QUEUE_REFUSE || options->queue_policy > HBMQTT_QUEUE_DROP_NEWEST)
+        return request_fault(ret_error, "queue_policy", "is none of enum hbmqtt_queue_policy");
+    if (options->queue_bytes_max == 0 || options->chunk_bytes_min == 0)
+        return request_fault(ret_error, "queue_bytes_max or chunk_bytes_min", "is 0");
     if (options->inflight_max == 0 || options->inflight_max > INFLIGHT_MAX_MAX)
         return request_fault(ret_error, "inflight_max", "is not from 1 to 16384");
     if (options->inbox_bytes_max == 0 || options->output_bytes_max == 0)
@@ -198,8 +208,21 @@ int request_connect(const struct settings *settings, const struct url *url,
     return status;
 }
 
-int request_publish(const struct hbmqtt_message *message, struct packet_publish *ret_publish,
-                    struct error *ret_error)
+int request_call(const struct hbmqtt_call *call, struct error *ret_error)
+{
+    if (call == NULL)
+        return 0;
+    if (call->size < sizeof *call || !settings_tail_unused(call, sizeof *call, call->size))
+        return request_fault(ret_error, "hbmqtt_call",
+                             "has a size or a member that this library does not know");
+    if (call->properties != NULL || call->reason_code != 0)
+        return request_fault(ret_error, "hbmqtt_call",
+                             "has properties or a reason code, which MQTT 3.1.1 does not know");
+    return 0;
+}
+
+int request_publish(const struct hbmqtt_message *message, const uint64_t *file_bytes,
+                    struct packet_publish *ret_publish, struct error *ret_error)
 {
     struct packet_publish publish = {.qos = message->qos, .retain = message->retain};
     int status = check_message("the message", message, ret_error);
@@ -210,9 +233,12 @@ int request_publish(const struct hbmqtt_message *message, struct packet_publish 
     // The remaining length also counts the topic with its length field, and the packet identifier above QoS
     // 0.
     size_t head = 2u + publish.topic.length + (message->qos == 0 ? 0u : 2u);
-    if (message->payload_length > VARINT_MAX - head)
+    if (file_bytes != NULL && message->payload_length != 0)
+        return request_fault(ret_error, "the message", "has a payload beside the file");
+    uint64_t length = file_bytes != NULL ? *file_bytes : message->payload_length;
+    if (length > VARINT_MAX - head)
         return request_fault(ret_error, "the message", "is larger than MQTT allows (256 MiB)");
-    publish.payload = (struct bytes){message->payload, (uint32_t)message->payload_length};
+    publish.payload = (struct bytes){file_bytes != NULL ? NULL : message->payload, (size_t)length};
     *ret_publish = publish;
     return 0;
 }

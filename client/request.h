@@ -12,11 +12,15 @@
 #include "client/url.h"
 #include "proto/proto.h"
 
+// `url` may be NULL: nobody but the options says who the user is.
 int request_connect(const struct settings *settings, const struct url *url,
                     struct packet_connect *ret_connect, struct error *ret_error);
 
-int request_publish(const struct hbmqtt_message *message, struct packet_publish *ret_publish,
-                    struct error *ret_error);
+int request_call(const struct hbmqtt_call *call, struct error *ret_error);
+
+// `file_bytes`: how long the payload is that comes from a file in place of the message; NULL: none does.
+int request_publish(const struct hbmqtt_message *message, const uint64_t *file_bytes,
+                    struct packet_publish *ret_publish, struct error *ret_error);
 
 // Append the entries of a SUBSCRIBE or UNSUBSCRIBE to `entries`.
 int request_subscribe(const struct hbmqtt_subscription *subscriptions, size_t count, struct buffer *entries,

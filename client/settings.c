@@ -23,6 +23,13 @@ static const struct hbmqtt_options defaults = {
     .inflight_max = 64,
     .verify_certificate = true,
     .check_host_name = true,
+    .protocol_version = 4,
+    .reconnect = true,
+    .reconnect_min_ms = 1000,
+    .reconnect_max_ms = 10000,
+    .reconnect_retries = -1,
+    .queue_bytes_max = 16u << 20,
+    .chunk_bytes_min = 65536,
 };
 
 static size_t size_smaller(size_t a, size_t b)
@@ -51,7 +58,8 @@ bool settings_tail_unused(const void *structure, size_t known, size_t size)
 // A structure ends where one of a release ended, or behind this one: else it would hold a part of a member.
 static bool size_is_known(size_t size)
 {
-    return size == offsetof(struct hbmqtt_options, ca_file) || size >= sizeof(struct hbmqtt_options);
+    return size == offsetof(struct hbmqtt_options, ca_file) ||
+           size == offsetof(struct hbmqtt_options, protocol_version) || size >= sizeof(struct hbmqtt_options);
 }
 
 // Copies `size` bytes and a NUL behind them to *ret_copy; NULL stays NULL.
@@ -141,6 +149,8 @@ int settings_init(struct settings *settings, const struct hbmqtt_options *option
     settings->options.password = password;
     status |= copy_will(settings, given.will);
     status |= copy_identities(&settings->options, &given);
+    status |= copy_text(given.queue_file, &settings->options.queue_file);
+    status |= copy_text(given.proxy, &settings->options.proxy);
     status |= copy_headers(settings, given.headers, given.header_count);
     if (status != 0)
         settings_finish(settings);
@@ -165,6 +175,8 @@ void settings_finish(struct settings *settings)
     copy_free(settings->options.ca_data);
     copy_free(settings->options.certificate_file);
     copy_free(settings->options.key_file);
+    copy_free(settings->options.queue_file);
+    copy_free(settings->options.proxy);
     for (size_t i = 0; settings->header != NULL && i < settings->options.header_count; i++) {
         copy_free(settings->header[i].name);
         copy_free(settings->header[i].value);

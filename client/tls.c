@@ -17,6 +17,8 @@ struct tls {
     SSL_CTX *context;
     SSL *ssl;
     const char *host;
+    uint16_t port;
+    struct tls_memory *memory;
     struct tls_verdict verdict;
     struct error below;  // why the layer below failed; code 0: it did not
     struct error ending; // what the next receive says; code 0: nothing
@@ -115,6 +117,41 @@ static bool tls_expect(struct tls *tls, const struct url *url, const struct hbmq
                    : X509_VERIFY_PARAM_set1_host(parameters, host, 0) == 1;
 }
 
+// Resumption.
+
+void tls_memory_finish(struct tls_memory *memory)
+{
+    SSL_SESSION_free(memory->session);
+    *memory = (struct tls_memory){.session = NULL};
+}
+
+static bool memory_is_for(const struct tls_memory *memory, const struct tls *tls)
+{
+    return memory->session != NULL && memory->port == tls->port && strcmp(memory->host, tls->host) == 0;
+}
+
+// The server has given a session. The latest one is kept; a result of 1 says that it is ours now.
+static int note_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls *tls = SSL_get_app_data(ssl);
+    struct tls_memory *memory = tls->memory;
+    if (strlen(tls->host) >= sizeof memory->host)
+        return 0;
+    tls_memory_finish(memory);
+    memory->session = session;
+    memory->port = tls->port;
+    memcpy(memory->host, tls->host, strlen(tls->host) + 1);
+    return 1;
+}
+
+static void tls_remember(struct tls *tls)
+{
+    SSL_CTX_set_session_cache_mode(tls->context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(tls->context, note_session);
+    if (memory_is_for(tls->memory, tls))
+        (void)SSL_set_session(tls->ssl, tls->memory->session); // without it the handshake is a whole one
+}
+
 // The layer.
 
 // Says why OpenSSL did not do what it was asked to, 0 if it only has to wait.
@@ -209,6 +246,9 @@ static void tls_farewell(struct transport *transport)
 static void tls_destroy(struct transport *transport)
 {
     struct tls *tls = (struct tls *)transport;
+    // A network that breaks is no reason to mistrust the session, which OpenSSL would do.
+    if (tls->ssl != NULL)
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);
     SSL_CTX_free(tls->context);
     free(tls);
@@ -238,6 +278,7 @@ static int tls_prepare(struct tls *tls, const struct url *url, const struct hbmq
         SSL_set_app_data(tls->ssl, tls);
         SSL_set_verify(tls->ssl, SSL_CTX_get_verify_mode(tls->context), note_verdict);
         SSL_set_connect_state(tls->ssl);
+        tls_remember(tls);
     } else {
         BIO_free(bio);
     }
@@ -247,14 +288,16 @@ static int tls_prepare(struct tls *tls, const struct url *url, const struct hbmq
     return error_set(ret_error, HBMQTT_ERROR_SYSTEM, "cannot prepare TLS for the host '%s'", url->host);
 }
 
-int tls_push(const struct url *url, const struct hbmqtt_options *options, struct transport **ret_top,
-             struct error *ret_error)
+int tls_push(const struct url *url, const struct hbmqtt_options *options, struct tls_memory *memory,
+             struct transport **ret_top, struct error *ret_error)
 {
     struct tls *tls = calloc(1, sizeof *tls);
     if (tls == NULL)
         return error_set(ret_error, HBMQTT_ERROR_SYSTEM, "out of memory");
     tls->transport = (struct transport){.layer = &tls_layer, .fd = -1};
     tls->host = url->host;
+    tls->port = url->port;
+    tls->memory = memory;
     int status = trust_create(options, &tls->context, ret_error);
     if (status == 0)
         status = tls_prepare(tls, url, options, ret_error);

@@ -8,9 +8,22 @@
 
 #include "client/transport.h"
 
-// Puts the layer on *ret_top. Returns 0, HBMQTT_ERROR_ARGUMENT (a file of the options) or
-// HBMQTT_ERROR_SYSTEM.
-int tls_push(const struct url *url, const struct hbmqtt_options *options, struct transport **ret_top,
-             struct error *ret_error);
+#include <openssl/ssl.h>
+
+#define TLS_MEMORY_HOST_BYTES 256u
+
+// What is remembered from one connection to the next, so that a handshake can be cut short.
+struct tls_memory {
+    SSL_SESSION *session; // NULL: none yet
+    char host[TLS_MEMORY_HOST_BYTES];
+    uint16_t port;
+};
+
+void tls_memory_finish(struct tls_memory *memory);
+
+// Puts the layer on *ret_top. `memory` is used and brought up to date. Returns 0, HBMQTT_ERROR_ARGUMENT (a
+// file of the options) or HBMQTT_ERROR_SYSTEM.
+int tls_push(const struct url *url, const struct hbmqtt_options *options, struct tls_memory *memory,
+             struct transport **ret_top, struct error *ret_error);
 
 #endif

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "client/transport.h"
 
+#include "client/proxy.h"
 #include "client/tcp.h"
 #include "client/tls.h"
 #include "client/websocket.h"
@@ -18,14 +19,16 @@ static bool scheme_is_websocket(enum url_scheme scheme)
     return scheme == URL_SCHEME_WS || scheme == URL_SCHEME_WSS;
 }
 
-int transport_create(const struct url *url, const struct hbmqtt_options *options,
-                     struct transport **ret_transport, struct error *ret_error)
+int transport_create(const struct url *url, const struct url *proxy, const struct hbmqtt_options *options,
+                     struct tls_memory *memory, struct transport **ret_transport, struct error *ret_error)
 {
     struct transport *top = NULL;
     bool secure = scheme_is_secure(url->scheme);
-    int status = tcp_push(!secure, &top, ret_error);
+    int status = tcp_push(!secure && proxy == NULL, &top, ret_error);
+    if (status == 0 && proxy != NULL)
+        status = proxy_push(proxy, url, &top, ret_error);
     if (status == 0 && secure)
-        status = tls_push(url, options, &top, ret_error);
+        status = tls_push(url, options, memory, &top, ret_error);
     if (status == 0 && scheme_is_websocket(url->scheme))
         status = websocket_push(url, options, &top, ret_error);
     if (status == 0)
@@ -51,13 +54,6 @@ void transport_attach(struct transport *transport, int fd)
 {
     for (; transport != NULL; transport = transport->below)
         transport->fd = fd;
-}
-
-int transport_detach(struct transport *transport)
-{
-    int fd = transport->fd;
-    transport_attach(transport, -1);
-    return fd;
 }
 
 // The lowest layer that is not open, or NULL.

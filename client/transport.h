@@ -3,6 +3,9 @@
 //
 //     mqtt://   tcp                    ws://    tcp - websocket
 //     mqtts://  tcp - tls              wss://   tcp - tls - websocket
+//     unix://   tcp, on a local socket
+//
+// With a proxy, that is a layer on tcp.
 //
 // Nothing here waits. Whoever owns the stack waits with poll(2) for its descriptor: for POLLIN while it wants
 // bytes, and for POLLOUT while transport_send has not taken all or transport_wants_write; not at all while
@@ -46,20 +49,19 @@ struct transport {
     bool has_input;   // transport_receive has something to say before the socket can be read again
 };
 
-// The stack for the scheme of `url`. What the options say of TLS is judged here, before there is a
-// connection. The URL is borrowed until the stack is open, the options as long as it exists. Returns 0,
-// HBMQTT_ERROR_ARGUMENT or HBMQTT_ERROR_SYSTEM.
-int transport_create(const struct url *url, const struct hbmqtt_options *options,
-                     struct transport **ret_transport, struct error *ret_error);
+struct tls_memory;
+
+// The stack for the scheme of `url`, through `proxy` unless that is NULL. What the options say of TLS is
+// judged here, before there is a connection. The URLs are borrowed until the stack is open, the options and
+// the memory as long as it exists. Returns 0, HBMQTT_ERROR_ARGUMENT or HBMQTT_ERROR_SYSTEM.
+int transport_create(const struct url *url, const struct url *proxy, const struct hbmqtt_options *options,
+                     struct tls_memory *memory, struct transport **ret_transport, struct error *ret_error);
 
 // Closes the socket without a word, and frees all layers. NULL is allowed.
 void transport_destroy(struct transport *transport);
 
 // Gives the stack its connected, non-blocking socket, to keep.
 void transport_attach(struct transport *transport, int fd);
-
-// Takes the socket away from the stack, which can only be destroyed afterwards.
-int transport_detach(struct transport *transport);
 
 // Goes on with opening: 0 when every layer is open.
 int transport_open(struct transport *transport, struct error *ret_error);

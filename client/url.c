@@ -11,13 +11,11 @@ static const struct {
     const char *name;
     uint16_t port;
 } schemes[] = {
-    [URL_SCHEME_MQTT] = {"mqtt", 1883},
-    [URL_SCHEME_MQTTS] = {"mqtts", 8883},
-    [URL_SCHEME_WS] = {"ws", 80},
-    [URL_SCHEME_WSS] = {"wss", 443},
+    [URL_SCHEME_MQTT] = {"mqtt", 1883},     [URL_SCHEME_MQTTS] = {"mqtts", 8883},
+    [URL_SCHEME_WS] = {"ws", 80},           [URL_SCHEME_WSS] = {"wss", 443},
+    [URL_SCHEME_UNIX] = {"unix", 0},        [URL_SCHEME_HTTP] = {"http", 3128},
+    [URL_SCHEME_SOCKS5] = {"socks5", 1080},
 };
-
-#define SCHEMES (sizeof schemes / sizeof schemes[0])
 
 static int url_fault(struct error *ret_error, const char *why)
 {
@@ -56,12 +54,12 @@ static bool percent_decode(char *text)
 }
 
 // Sets the scheme and its port. Returns what follows "://", or NULL.
-static char *parse_scheme(char *text, struct url *url)
+static char *parse_scheme(char *text, struct url *url, enum url_scheme first, enum url_scheme last)
 {
     char *end = strstr(text, "://");
     if (end == NULL)
         return NULL;
-    for (size_t i = 0; i < SCHEMES; i++) {
+    for (size_t i = first; i <= last; i++) {
         size_t length = strlen(schemes[i].name);
         if (length == (size_t)(end - text) && strncasecmp(text, schemes[i].name, length) == 0) {
             url->scheme = (enum url_scheme)i;
@@ -148,12 +146,27 @@ static bool path_is_clean(const char *path)
     return true;
 }
 
-// `text` is the copy that is cut into pieces.
-static int parse_parts(char *text, struct url *url, struct error *ret_error)
+// What stands in place of host and path names a socket in the file system.
+static int parse_local(char *host, char *path, struct url *url, struct error *ret_error)
 {
-    char *authority = parse_scheme(text, url);
+    if (*host != '\0' || *path != '/')
+        return url_fault(ret_error,
+                         "that of a unix socket names no host and a whole path: unix:///run/broker.sock");
+    if (!percent_decode(path))
+        return url_fault(ret_error, "a '%' in the path without two hexadecimal digits");
+    url->host = "localhost"; // what a WebSocket or a certificate would be asked for
+    return 0;
+}
+
+// `text` is the copy that is cut into pieces.
+static int parse_parts(char *text, bool proxy, struct url *url, struct error *ret_error)
+{
+    enum url_scheme first = proxy ? URL_SCHEME_HTTP : URL_SCHEME_MQTT;
+    enum url_scheme last = proxy ? URL_SCHEME_SOCKS5 : URL_SCHEME_UNIX;
+    char *authority = parse_scheme(text, url, first, last);
     if (authority == NULL)
-        return url_fault(ret_error, "it begins with mqtt://, mqtts://, ws:// or wss://");
+        return url_fault(ret_error, proxy ? "that of a proxy begins with http:// or socks5://"
+                                          : "it begins with mqtt://, mqtts://, ws://, wss:// or unix://");
     // The path moves up by one byte, into room kept at the end, so that the authority can be terminated.
     char *path = authority + strcspn(authority, "/?#");
     if (*path != '\0') {
@@ -170,11 +183,13 @@ static int parse_parts(char *text, struct url *url, struct error *ret_error)
                          "a '%' in the user name or password needs two hexadecimal digits, and not 00");
     if (url->password != NULL && url->user_name == NULL)
         return url_fault(ret_error, "a password needs a user name"); // [MQTT-3.1.2-22]
+    if (url->scheme == URL_SCHEME_UNIX)
+        return parse_local(host, path, url, ret_error);
     const char *fault = parse_host(host, url);
     return fault == NULL ? 0 : url_fault(ret_error, fault);
 }
 
-int url_parse(const char *text, struct url *ret_url, struct error *ret_error)
+static int parse_copy(const char *text, bool proxy, struct url *ret_url, struct error *ret_error)
 {
     size_t length = strlen(text);
     char *copy = malloc(length + 2);
@@ -182,12 +197,22 @@ int url_parse(const char *text, struct url *ret_url, struct error *ret_error)
         return error_set(ret_error, HBMQTT_ERROR_SYSTEM, "out of memory");
     memcpy(copy, text, length + 1);
     struct url url = {.text = copy};
-    int status = parse_parts(copy, &url, ret_error);
+    int status = parse_parts(copy, proxy, &url, ret_error);
     if (status == 0)
         *ret_url = url;
     else
         free(copy);
     return status;
+}
+
+int url_parse(const char *text, struct url *ret_url, struct error *ret_error)
+{
+    return parse_copy(text, false, ret_url, ret_error);
+}
+
+int url_parse_proxy(const char *text, struct url *ret_url, struct error *ret_error)
+{
+    return parse_copy(text, true, ret_url, ret_error);
 }
 
 void url_finish(struct url *url)
@@ -200,7 +225,10 @@ void url_describe(const struct url *url, char *text, size_t size)
 {
     const char *open = url->bracketed ? "[" : "";
     const char *close = url->bracketed ? "]" : "";
-    snprintf(text, size, "%s://%s%s%s:%u", schemes[url->scheme].name, open, url->host, close, url->port);
+    if (url->scheme == URL_SCHEME_UNIX)
+        snprintf(text, size, "unix://%s", url->path);
+    else
+        snprintf(text, size, "%s://%s%s%s:%u", schemes[url->scheme].name, open, url->host, close, url->port);
 }
 
 size_t url_request_target(const struct url *url, char *text, size_t size)

@@ -2,6 +2,7 @@
 // Where a broker is, as one line of text.
 //
 //     scheme://[user[:password]@]host[:port][/path][?query][#fragment]
+//     unix://[user[:password]@]/path
 //
 // Path and query are for WebSocket; a fragment is for nobody.
 // The user part ends at the last '@' before the path, so a password may hold one. User name and password are
@@ -17,6 +18,9 @@ enum url_scheme {
     URL_SCHEME_MQTTS,
     URL_SCHEME_WS,
     URL_SCHEME_WSS,
+    URL_SCHEME_UNIX,
+    URL_SCHEME_HTTP, // of a proxy, and so the next
+    URL_SCHEME_SOCKS5,
 };
 
 struct url {
@@ -26,13 +30,15 @@ struct url {
     const char *host;
     const char *user_name; // NULL: none
     const char *password;  // NULL: none
-    const char *path;      // from its '/' or '?' on, as written; "" when there is none
-    char *text;            // what the others point into
+    const char *path; // from its '/' or '?' on, as written, of a unix socket decoded; "" when there is none
+    char *text;       // what the others point into
 };
 
 // Returns 0, HBMQTT_ERROR_ARGUMENT or HBMQTT_ERROR_SYSTEM with *ret_error set; *ret_url is then untouched. An
 // error text never holds the password.
 int url_parse(const char *text, struct url *ret_url, struct error *ret_error);
+// The same for where a proxy is.
+int url_parse_proxy(const char *text, struct url *ret_url, struct error *ret_error);
 void url_finish(struct url *url);
 
 // "mqtt://host:port" without the user: what messages name the broker by. Cut where `size` ends.

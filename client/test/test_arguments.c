@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#define WORDS_MAX 16
+#define WORDS_MAX 48
 
 static struct arguments arguments;
 static struct error error;
@@ -103,6 +103,51 @@ static void options_of_transports_are_read(void)
     arguments_finish(&arguments);
 }
 
+static void options_of_mosquitto_are_read(void)
+{
+    parses(
+        TOOL_SUB,
+        "sub|--url|mqtt://a|--url|mqtt://b|-t|t|-T|x/#|-T|y|-C|3|-W|1.5|-R|-v|-N|-F|%p|-u|me|-P|secret|-M|7");
+    CU_ASSERT_STRING_EQUAL(arguments.url, "mqtt://a mqtt://b");
+    CU_ASSERT_EQUAL(arguments.unwanted_count, 2);
+    CU_ASSERT_STRING_EQUAL(arguments.unwanted[1], "y");
+    CU_ASSERT_EQUAL(arguments.count, 3);
+    CU_ASSERT_EQUAL(arguments.timeout_s, 1.5);
+    CU_ASSERT(arguments.no_retained && arguments.verbose && arguments.no_newline);
+    CU_ASSERT_STRING_EQUAL(arguments.format, "%p");
+    CU_ASSERT_STRING_EQUAL(arguments.user_name, "me");
+    CU_ASSERT_STRING_EQUAL(arguments.password, "secret");
+    CU_ASSERT_EQUAL(arguments.inflight_max, 7);
+    arguments_finish(&arguments);
+    parses(TOOL_PUB, "pub|-L|mqtts://u:p@h:1/a/b|-t|c|--repeat|3|--repeat-delay|.5|-e|r|-n");
+    CU_ASSERT_STRING_EQUAL(arguments.url, "mqtts://u:p@h:1");
+    CU_ASSERT_EQUAL(arguments.topic_count, 2);
+    CU_ASSERT_STRING_EQUAL(arguments.topics[0], "a/b");
+    CU_ASSERT_EQUAL(arguments.repeat, 3);
+    CU_ASSERT_EQUAL(arguments.repeat_delay_s, 0.5);
+    CU_ASSERT_STRING_EQUAL(arguments.response_topic, "r");
+    arguments_finish(&arguments);
+    parses(TOOL_PUB, "pub|--url|u|-t|t|-f|-");
+    CU_ASSERT_EQUAL(arguments.source, SOURCE_LINES);
+    arguments_finish(&arguments);
+}
+
+static void options_of_reconnecting_are_read(void)
+{
+    parses(TOOL_PUB, "pub|--url|u|-t|t|-n");
+    CU_ASSERT_FALSE(arguments.auto_reconnect);
+    CU_ASSERT_EQUAL(arguments.reconnect_retries, ARGUMENTS_NO_RETRIES);
+    arguments_finish(&arguments);
+    parses(TOOL_PUB, "pub|--url|u|-t|t|-n|--auto-reconnect|--reconnect-retries|-1|--reconnect-max-interval|3|"
+                     "--queue-file|q|--proxy|socks5://p");
+    CU_ASSERT_TRUE(arguments.auto_reconnect);
+    CU_ASSERT_EQUAL(arguments.reconnect_retries, -1);
+    CU_ASSERT_EQUAL(arguments.reconnect_interval_s, 3);
+    CU_ASSERT_STRING_EQUAL(arguments.queue_file, "q");
+    CU_ASSERT_STRING_EQUAL(arguments.proxy, "socks5://p");
+    arguments_finish(&arguments);
+}
+
 static void help_and_version_need_nothing_else(void)
 {
     parses(TOOL_PUB, "pub|-h");
@@ -122,9 +167,20 @@ static void faults_are_named(void)
     } cases[] = {
         {TOOL_PUB, "pub", "--url is missing"},
         {TOOL_PUB, "pub|--url|u|-m|x", "-t is missing"},
-        {TOOL_PUB, "pub|--url|u|-t|t", "one of -f, -l, -m, -n and -s"},
+        {TOOL_PUB, "pub|--url|u|-t|t", "one of -f, -l, -m, -n, -s and --whole-file"},
         {TOOL_PUB, "pub|--url|u|-t|t|-m|x|-n", "only one of"},
-        {TOOL_PUB, "pub|--url|u|-t|t|-t|s|-n", "only one topic"},
+        {TOOL_PUB, "pub|--url|u|-t|t|-t|a/#|-n", "'a/#' is not a topic to publish to"},
+        {TOOL_PUB, "pub|--url|u|-t|t|-l|--repeat|2", "--repeat: lines are published once"},
+        {TOOL_PUB, "pub|--url|u|-t|t|-n|--repeat|0", "'0' is not a number from 1"},
+        {TOOL_PUB, "pub|--url|u|-t|t|-n|--repeat-delay|1", "it needs --repeat"},
+        {TOOL_PUB, "pub|--url|u|-t|t|-n|-e|a/+", "-e: 'a/+' is not a topic"},
+        {TOOL_PUB, "pub|--url|u|-t|t|-n|-P|x", "--password: it needs -u"},
+        {TOOL_PUB, "pub|-L|mqtt://user:secret@h|-n", "-L: 'mqtt' is not mqtt://host/topic"},
+        {TOOL_PUB, "pub|-L|ws://h/t|-n", "-L: 'ws' is not mqtt://host/topic"},
+        {TOOL_SUB, "sub|--url|u|-t|t|-T|a/#/b", "-T: 'a/#/b' is not a topic filter"},
+        {TOOL_SUB, "sub|--url|u|-t|t|-W|soon", "'soon' is not a number of seconds"},
+        {TOOL_SUB, "sub|--url|u|-t|t|-W|-1", "'-1' is not a number of seconds"},
+        {TOOL_SUB, "sub|--url|u|-t|t|-W|inf", "'inf' is not a number of seconds"},
         {TOOL_PUB, "pub|--url|u|-t|a/#|-n", "'a/#' is not a topic to publish to"},
         {TOOL_PUB, "pub|--url|u|-t||-n", "'' is not a topic"},
         {TOOL_SUB, "sub|--url|u|-t|a/#/b", "'a/#/b' is not a topic filter"},
@@ -164,6 +220,8 @@ int main(void)
         {"each source is known by both names", each_source_is_known_by_both_names},
         {"wills are read", wills_are_read},
         {"options of transports are read", options_of_transports_are_read},
+        {"options of mosquitto's tools are read", options_of_mosquitto_are_read},
+        {"options of reconnecting are read", options_of_reconnecting_are_read},
         {"help and version need nothing else", help_and_version_need_nothing_else},
         {"faults are named", faults_are_named},
         CU_TEST_INFO_NULL,

@@ -1,107 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The core against a scripted broker: the bytes of each packet are typed from the standard.
-#include "client/core.h"
-#include "client/test/suite.h"
-
-#include <stdlib.h>
-
-#define BEGIN_MS      1000u
-#define KEEPALIVE_S   10
-#define PING_AFTER_MS 9000u
-
-static struct core core;
-
-// The script.
-
-static void feed_at(const void *data, size_t length, uint64_t now_ms)
-{
-    size_t size = 0;
-    uint8_t *room = core_input_room(&core, &size);
-    CU_ASSERT_FATAL(room != NULL && size >= length);
-    memcpy(room, data, length);
-    core_input_added(&core, length, now_ms);
-}
-
-// A string literal may hold NULs: its size counts.
-#define FEED(text) feed_at(text, sizeof(text) - 1, BEGIN_MS)
-
-static void expect_bytes(const void *data, size_t length, uint64_t now_ms)
-{
-    struct bytes output = core_output(&core);
-    CU_ASSERT_EQUAL(output.length, length);
-    CU_ASSERT(output.length == length && (length == 0 || memcmp(output.data, data, length) == 0));
-    core_output_sent(&core, output.length, now_ms);
-}
-
-#define EXPECT(text) expect_bytes(text, sizeof(text) - 1, BEGIN_MS)
-
-static void begin_with(struct core_limits limits)
-{
-    core_init(&core, &limits);
-}
-
-static void open_with(bool clean, const char *connack, size_t length)
-{
-    struct packet_connect connect = {.version = MQTT_VERSION_3_1_1,
-                                     .clean = clean,
-                                     .keepalive_s = KEEPALIVE_S,
-                                     .client_id = bytes_of("me")};
-    CU_ASSERT_EQUAL_FATAL(core_open(&core, &connect, PING_AFTER_MS, BEGIN_MS), 0);
-    if (clean)
-        EXPECT("\x10\x0e\x00\x04MQTT\x04\x02\x00\x0a\x00\x02me");
-    else
-        EXPECT("\x10\x0e\x00\x04MQTT\x04\x00\x00\x0a\x00\x02me");
-    feed_at(connack, length, BEGIN_MS);
-}
-
-static const struct core_limits usual = {.packet_bytes_max = 268435460u,
-                                         .inbox_bytes_max = 1u << 20,
-                                         .output_bytes_max = 1u << 20,
-                                         .inflight_max = 64};
-
-static void begin_open(void)
-{
-    begin_with(usual);
-    open_with(true, "\x20\x02\x00\x00", 4);
-    CU_ASSERT_EQUAL_FATAL(core.state, CORE_OPEN);
-}
-
-static void expect_ended(int code)
-{
-    CU_ASSERT_EQUAL(core.state, CORE_IDLE);
-    CU_ASSERT_EQUAL(core.ending.code, code);
-    CU_ASSERT_EQUAL(core_status(&core), code);
-    CU_ASSERT_EQUAL(core_output(&core).length, 0);
-    CU_ASSERT_FALSE(core_wants_input(&core));
-}
-
-static void finish(void)
-{
-    core_finish(&core);
-}
-
-static int publish(uint8_t qos)
-{
-    struct packet_publish message = {.qos = qos, .topic = bytes_of("t"), .payload = bytes_of("x")};
-    return core_publish(&core, &message);
-}
-
-// Takes and releases a message, and compares it.
-static void expect_message(const char *topic, const char *payload, uint8_t qos)
-{
-    const struct hbmqtt_message *message = core_take(&core, BEGIN_MS);
-    CU_ASSERT_FATAL(message != NULL);
-    CU_ASSERT_STRING_EQUAL(message->topic, topic);
-    CU_ASSERT_EQUAL(message->payload_length, strlen(payload));
-    CU_ASSERT(memcmp(message->payload, payload, strlen(payload)) == 0);
-    CU_ASSERT_EQUAL(message->qos, qos);
-    core_release(&core);
-}
-
-static void expect_no_message(void)
-{
-    CU_ASSERT_PTR_NULL(core_take(&core, BEGIN_MS));
-}
+// The core against a scripted broker.
+#include "client/test/core_script.h"
 
 // Opening and closing.
 
@@ -139,7 +38,7 @@ static void a_request_without_a_connection_says_so(void)
 {
     begin_with(usual);
     CU_ASSERT_EQUAL(publish(1), HBMQTT_ERROR_NOT_CONNECTED);
-    CU_ASSERT_EQUAL(core_ping(&core, BEGIN_MS), HBMQTT_ERROR_NOT_CONNECTED);
+    CU_ASSERT_EQUAL(core_ping(&core, NULL, BEGIN_MS), HBMQTT_ERROR_NOT_CONNECTED);
     finish();
 }
 
@@ -164,7 +63,7 @@ static void qos_0_leaves_nothing_behind(void)
     begin_open();
     CU_ASSERT_EQUAL(publish(0), 0);
     EXPECT("\x30\x04\x00\x01tx");
-    CU_ASSERT_EQUAL(core.publishing, 0);
+    CU_ASSERT_EQUAL(core.outbound.publishing, 0);
     finish();
 }
 
@@ -173,12 +72,12 @@ static void qos_1_ends_with_puback(void)
     begin_open();
     CU_ASSERT_EQUAL(publish(1), 0);
     EXPECT("\x32\x06\x00\x01t\x00\x01x");
-    CU_ASSERT_EQUAL(core.publishing, 1);
+    CU_ASSERT_EQUAL(core.outbound.publishing, 1);
     FEED("\x40\x02\x00\x02"); // another identifier changes nothing
-    CU_ASSERT_FALSE(core.watch.ended);
+    CU_ASSERT_FALSE(ended);
     FEED("\x40\x02\x00\x01");
-    CU_ASSERT_TRUE(core.watch.ended);
-    CU_ASSERT_EQUAL(core.publishing, 0);
+    CU_ASSERT_TRUE(ended);
+    CU_ASSERT_EQUAL(core.outbound.publishing, 0);
     EXPECT("");
     finish();
 }
@@ -190,15 +89,15 @@ static void qos_2_goes_through_pubrel(void)
     EXPECT("\x34\x06\x00\x01t\x00\x01x");
     FEED("\x50\x02\x00\x01");
     EXPECT("\x62\x02\x00\x01");
-    CU_ASSERT_FALSE(core.watch.ended);
+    CU_ASSERT_FALSE(ended);
     FEED("\x50\x02\x00\x01"); // repeated: PUBREL again, and never PUBLISH
     EXPECT("\x62\x02\x00\x01");
     FEED("\x70\x02\x00\x01");
-    CU_ASSERT_TRUE(core.watch.ended);
-    CU_ASSERT_EQUAL(core.publishing, 0);
+    CU_ASSERT_TRUE(ended);
+    CU_ASSERT_EQUAL(core.outbound.publishing, 0);
     FEED("\x70\x02\x00\x01"); // late and unknown: harmless
     CU_ASSERT_EQUAL(core.state, CORE_OPEN);
-    CU_ASSERT_EQUAL(core.publishing, 0);
+    CU_ASSERT_EQUAL(core.outbound.publishing, 0);
     finish();
 }
 
@@ -221,36 +120,51 @@ static void a_pubrec_of_an_earlier_connection_is_answered(void)
     finish();
 }
 
-static void the_window_makes_publishing_wait(void)
+static void the_window_holds_back_what_is_published(void)
 {
     struct core_limits limits = usual;
-    limits.inflight_max = 2;
+    limits.outbound.inflight_max = 2;
     begin_with(limits);
     open_with(true, "\x20\x02\x00\x00", 4);
     CU_ASSERT_EQUAL(publish(1), 0);
     CU_ASSERT_EQUAL(publish(2), 0);
-    CU_ASSERT_EQUAL(publish(1), CORE_WAIT);
-    CU_ASSERT_EQUAL(publish(0), 0); // not counted
+    CU_ASSERT_FALSE(core_can_publish(&core, 1));
+    CU_ASSERT_TRUE(core_can_publish(&core, 0)); // not counted
+    EXPECT("\x32\x06\x00\x01t\x00\x01x\x34\x06\x00\x01t\x00\x02x");
+    CU_ASSERT_EQUAL(publish(1), 0); // it waits in the queue
+    EXPECT("");
+    CU_ASSERT_FALSE(core_can_publish(&core, 0)); // nothing overtakes it
     FEED("\x40\x02\x00\x01");
-    CU_ASSERT_EQUAL(publish(1), 0);
-    CU_ASSERT_EQUAL(publish(1), CORE_WAIT);
+    EXPECT("\x32\x06\x00\x01t\x00\x03x");
     finish();
 }
 
-static void the_output_ceiling_makes_publishing_wait(void)
+static void the_output_ceiling_holds_back_what_is_published(void)
 {
     struct core_limits limits = usual;
-    limits.output_bytes_max = 7;
+    limits.outbound.output_bytes_max = 7;
     begin_with(limits);
     open_with(true, "\x20\x02\x00\x00", 4);
     CU_ASSERT_EQUAL(publish(0), 0);
     CU_ASSERT_EQUAL(publish(0), 0); // one packet may go over
-    CU_ASSERT_EQUAL(publish(0), CORE_WAIT);
-    CU_ASSERT_EQUAL(
-        core_request(&core, PACKET_UNSUBSCRIBE, (struct bytes){(const uint8_t *)"\x00\x01t", 3}, 1),
-        CORE_WAIT);
+    CU_ASSERT_FALSE(core_can_publish(&core, 0));
+    CU_ASSERT_EQUAL(request(PACKET_UNSUBSCRIBE, (struct bytes){(const uint8_t *)"\x00\x01t", 3}, 1), 0);
+    CU_ASSERT_EQUAL(core_output(&core).length, 12);
     core_output_sent(&core, 6, BEGIN_MS);
-    CU_ASSERT_EQUAL(publish(0), 0);
+    CU_ASSERT_EQUAL(core_output(&core).length, 13); // the request has come behind it
+    finish();
+}
+
+static void the_queue_ceiling_makes_publishing_wait(void)
+{
+    struct core_limits limits = usual;
+    limits.outbound.held_bytes_max = 1;
+    begin_with(limits);
+    open_with(true, "\x20\x02\x00\x00", 4);
+    CU_ASSERT_EQUAL(publish(1), 0); // one message may go over
+    CU_ASSERT_EQUAL(publish(1), CORE_WAIT);
+    FEED("\x40\x02\x00\x01");
+    CU_ASSERT_EQUAL(publish(1), 0);
     finish();
 }
 
@@ -264,14 +178,15 @@ static void identifiers_go_round_and_skip_open_ones(void)
         struct packet_publish message = {.qos = 1, .topic = bytes_of("t")};
         if (i == 20000)
             FEED("\x40\x02\x00\x01");
-        CU_ASSERT_EQUAL_FATAL(core_publish(&core, &message), 0);
+        ended = false;
+        CU_ASSERT_EQUAL_FATAL(core_publish(&core, &message, &noting), 0);
         CU_ASSERT_NOT_EQUAL_FATAL(message.packet_id, 0);
         core_output_sent(&core, core_output(&core).length, BEGIN_MS);
         const uint8_t puback[] = {0x40, 2, (uint8_t)(message.packet_id >> 8), (uint8_t)message.packet_id};
         feed_at(puback, sizeof puback, BEGIN_MS);
-        CU_ASSERT_TRUE_FATAL(core.watch.ended);
+        CU_ASSERT_TRUE_FATAL(ended);
     }
-    CU_ASSERT_EQUAL(core.publishing, 0);
+    CU_ASSERT_EQUAL(core.outbound.publishing, 0);
     finish();
 }
 
@@ -284,14 +199,14 @@ static void suback_brings_a_code_for_each_filter(void)
                                              "a\x01\x00\x01"
                                              "b\x02",
                             8};
-    CU_ASSERT_EQUAL(core_request(&core, PACKET_SUBSCRIBE, entries, 2), 0);
+    CU_ASSERT_EQUAL(request(PACKET_SUBSCRIBE, entries, 2), 0);
     EXPECT("\x82\x0a\x00\x01\x00\x01"
            "a\x01\x00\x01"
            "b\x02");
     FEED("\x90\x04\x00\x01\x01\x80");
-    CU_ASSERT_TRUE(core.watch.ended);
-    CU_ASSERT_EQUAL(core.watch.codes[0], 1);
-    CU_ASSERT_EQUAL(core.watch.codes[1], HBMQTT_SUBSCRIPTION_FAILED);
+    CU_ASSERT_TRUE(ended);
+    CU_ASSERT_EQUAL(codes[0], 1);
+    CU_ASSERT_EQUAL(codes[1], HBMQTT_SUBSCRIPTION_FAILED);
     finish();
 }
 
@@ -301,7 +216,7 @@ static void a_suback_of_another_length_breaks_the_protocol(void) // [MQTT-3.8.4-
     struct bytes entries = {(const uint8_t *)"\x00\x01"
                                              "a\x01",
                             4};
-    CU_ASSERT_EQUAL(core_request(&core, PACKET_SUBSCRIBE, entries, 1), 0);
+    CU_ASSERT_EQUAL(request(PACKET_SUBSCRIBE, entries, 1), 0);
     FEED("\x90\x04\x00\x01\x01\x01");
     expect_ended(HBMQTT_ERROR_PROTOCOL);
     finish();
@@ -313,11 +228,11 @@ static void unsuback_ends_an_unsubscribe(void)
     struct bytes entries = {(const uint8_t *)"\x00\x01"
                                              "a",
                             3};
-    CU_ASSERT_EQUAL(core_request(&core, PACKET_UNSUBSCRIBE, entries, 1), 0);
+    CU_ASSERT_EQUAL(request(PACKET_UNSUBSCRIBE, entries, 1), 0);
     EXPECT("\xa2\x05\x00\x01\x00\x01"
            "a");
     FEED("\xb0\x02\x00\x01");
-    CU_ASSERT_TRUE(core.watch.ended);
+    CU_ASSERT_TRUE(ended);
     finish();
 }
 
@@ -490,6 +405,7 @@ static void a_long_message_in_pieces_arrives_whole(void)
 static void pings_go_out_before_the_period_is_over(void) // [MQTT-3.1.2-23]
 {
     begin_open();
+    feed_at("\x30\x04\x00\x01tx", 6, 8000); // the broker is heard, and we are silent
     CU_ASSERT_EQUAL(core_deadline_ms(&core), BEGIN_MS + PING_AFTER_MS);
     core_tick(&core, BEGIN_MS + PING_AFTER_MS - 1);
     EXPECT("");
@@ -502,27 +418,53 @@ static void pings_go_out_before_the_period_is_over(void) // [MQTT-3.1.2-23]
     finish();
 }
 
-static void whatever_is_sent_puts_off_the_ping(void)
+static void a_silent_broker_is_asked_after_half_a_period(void)
 {
     begin_open();
     CU_ASSERT_EQUAL(publish(0), 0);
-    core_output_sent(&core, core_output(&core).length, 5000);
-    CU_ASSERT_EQUAL(core_deadline_ms(&core), 5000 + PING_AFTER_MS);
+    core_output_sent(&core, core_output(&core).length, 5500); // ours does not count
+    CU_ASSERT_EQUAL(core_deadline_ms(&core), BEGIN_MS + KEEPALIVE_S * 500);
+    core_tick(&core, 6000);
+    expect_bytes("\xc0\x00", 2, 6000);
+    CU_ASSERT_EQUAL(core_deadline_ms(&core), BEGIN_MS + KEEPALIVE_S * 1000);
+    core_tick(&core, BEGIN_MS + KEEPALIVE_S * 1000); // so it is noticed within one period
+    expect_ended(HBMQTT_ERROR_LOST);
     finish();
 }
 
 static void a_silent_broker_is_lost_after_a_period(void)
 {
     begin_open();
-    CU_ASSERT_EQUAL(core_ping(&core, 2000), 0);
+    CU_ASSERT_EQUAL(core_ping(&core, NULL, 2000), 0);
     expect_bytes("\xc0\x00", 2, 2000);
-    CU_ASSERT_EQUAL(core_deadline_ms(&core), 2000 + KEEPALIVE_S * 1000);
     feed_at("\x30\x04\x00", 3, 5000); // part of a packet is a sign of life
     CU_ASSERT_EQUAL(core_deadline_ms(&core), 5000 + KEEPALIVE_S * 1000);
     core_tick(&core, 14999);
     CU_ASSERT_EQUAL(core.state, CORE_OPEN);
     core_tick(&core, 15000);
     expect_ended(HBMQTT_ERROR_LOST);
+    finish();
+}
+
+static void a_broker_that_takes_bytes_is_alive(void)
+{
+    begin_open();
+    CU_ASSERT_EQUAL(publish(0), 0);
+    CU_ASSERT_EQUAL(core_ping(&core, NULL, 2000), 0);
+    core_output_sent(&core, 3, 8000); // slowly, and PINGREQ lies behind
+    CU_ASSERT_EQUAL(core_deadline_ms(&core), 8000 + KEEPALIVE_S * 1000);
+    core_output_sent(&core, 5, 9000);
+    CU_ASSERT_EQUAL(core_deadline_ms(&core), BEGIN_MS + KEEPALIVE_S * 1000);
+    finish();
+}
+
+static void a_program_that_did_not_look_is_given_time(void)
+{
+    begin_open();
+    core_tick(&core, 60000); // much too late: the answer may be there, unread
+    expect_bytes("\xc0\x00", 2, 60000);
+    CU_ASSERT_EQUAL(core.state, CORE_OPEN);
+    CU_ASSERT_EQUAL(core_deadline_ms(&core), 60000 + KEEPALIVE_S * 500);
     finish();
 }
 
@@ -534,7 +476,7 @@ static void silence_does_not_count_while_nothing_is_read(void)
     open_with(true, "\x20\x02\x00\x00", 4);
     FEED("\x30\x04\x00\x01"
          "ax");
-    CU_ASSERT_EQUAL(core_ping(&core, BEGIN_MS), 0);
+    CU_ASSERT_EQUAL(core_ping(&core, NULL, BEGIN_MS), 0);
     CU_ASSERT_EQUAL(core_deadline_ms(&core), CORE_NEVER);
     CU_ASSERT_PTR_NOT_NULL(core_take(&core, 90000));
     core_release(&core);
@@ -639,8 +581,9 @@ int main(void)
         {"QoS 2 goes through PUBREL", qos_2_goes_through_pubrel},
         {"PUBRELs follow the order of PUBRECs", pubrels_follow_the_order_of_pubrecs},
         {"a PUBREC of an earlier connection is answered", a_pubrec_of_an_earlier_connection_is_answered},
-        {"the window makes publishing wait", the_window_makes_publishing_wait},
-        {"the output ceiling makes publishing wait", the_output_ceiling_makes_publishing_wait},
+        {"the window holds back what is published", the_window_holds_back_what_is_published},
+        {"the output ceiling holds back what is published", the_output_ceiling_holds_back_what_is_published},
+        {"the queue ceiling makes publishing wait", the_queue_ceiling_makes_publishing_wait},
         {"identifiers go round and skip open ones", identifiers_go_round_and_skip_open_ones},
         {"SUBACK brings a code for each filter", suback_brings_a_code_for_each_filter},
         {"a SUBACK of another length breaks the protocol", a_suback_of_another_length_breaks_the_protocol},
@@ -657,8 +600,10 @@ int main(void)
         {"a stream cut at every byte reads the same", a_stream_cut_at_every_byte_reads_the_same},
         {"a long message in pieces arrives whole", a_long_message_in_pieces_arrives_whole},
         {"pings go out before the period is over", pings_go_out_before_the_period_is_over},
-        {"whatever is sent puts off the ping", whatever_is_sent_puts_off_the_ping},
+        {"a silent broker is asked after half a period", a_silent_broker_is_asked_after_half_a_period},
         {"a silent broker is lost after a period", a_silent_broker_is_lost_after_a_period},
+        {"a broker that takes bytes is alive", a_broker_that_takes_bytes_is_alive},
+        {"a program that did not look is given time", a_program_that_did_not_look_is_given_time},
         {"silence does not count while nothing is read", silence_does_not_count_while_nothing_is_read},
         {"keep-alive 0 never pings", keepalive_0_never_pings},
         {"faults of the broker end the connection", faults_of_the_broker_end_the_connection},

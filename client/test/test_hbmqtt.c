@@ -104,12 +104,14 @@ static struct hbmqtt_options options_usual(void)
 {
     struct hbmqtt_options options;
     hbmqtt_options_init(&options, sizeof options);
+    options.reconnect = false;
     return options;
 }
 
 static struct hbmqtt_client *client_make(const struct hbmqtt_options *options)
 {
-    struct hbmqtt_client *client = hbmqtt_create(options);
+    struct hbmqtt_options usual = options_usual();
+    struct hbmqtt_client *client = hbmqtt_create(options == NULL ? &usual : options);
     CU_ASSERT_FATAL(client != NULL);
     return client;
 }
@@ -151,7 +153,7 @@ static void connect_carries_every_field_in_order(void) // [MQTT-3.1.3-1]
 {
     struct hbmqtt_message will = message_of("wt", "wm", 1);
     struct hbmqtt_options options = options_usual();
-    char url[96];
+    char url[128];
     will.retain = true;
     options.client_id = "id";
     options.clean_session = false;

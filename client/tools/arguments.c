@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 // How an option is stored.
 enum option_kind {
@@ -13,9 +15,12 @@ enum option_kind {
     TAKE_NUMBER, // an int from `lowest` to `highest`
     TAKE_FLAG,   // a bool; no value
     TAKE_COUNT,
+    TAKE_SECONDS, // a double
     TAKE_TOPIC,
-    TAKE_SOURCE, // `lowest` is the source; with a value where has_value
-    TAKE_ACTION, // `lowest` is the action
+    TAKE_UNWANTED, // a filter
+    TAKE_URL,      // one of several; with a topic behind it where `lowest` is set
+    TAKE_SOURCE,   // `lowest` is the source; with a value where has_value
+    TAKE_ACTION,   // `lowest` is the action
 };
 
 struct option_row {
@@ -35,16 +40,24 @@ struct option_row {
 #define QOS_RANGE   0, 2
 #define U16_RANGE   0, 65535
 #define NO_OFFSET   0
-#define LONGEST_ROW 34 // columns of the help before the text
+#define SECONDS_MAX 1e9
+#define LONGEST_ROW 36 // columns of the help before the text
 
 static const struct option_row rows[] = {
-    {0, "url", "URL", "mqtt, mqtts, ws or wss://[user[:password]@]host[:port][/path]", BOTH, TAKE_TEXT,
-     AT(url), 0, 0},
-    {'t', "topic", "TOPIC", "the topic to publish to", TOOL_PUB, TAKE_TOPIC, NO_OFFSET, 0, 0},
+    {0, "url", "URL", "mqtt, mqtts, ws or wss://[user[:password]@]host[:port][/path]", BOTH, TAKE_URL,
+     NO_OFFSET, 0, 0},
+    {'L', "url-topic", "URL", "the same with the topic as path: mqtt://host/topic", BOTH, TAKE_URL, NO_OFFSET,
+     1, 0},
+    {'t', "topic", "TOPIC", "a topic to publish to; may be given again", TOOL_PUB, TAKE_TOPIC, NO_OFFSET, 0,
+     0},
     {'t', "topic", "FILTER", "a topic filter to subscribe to; may be given again", TOOL_SUB, TAKE_TOPIC,
      NO_OFFSET, 0, 0},
-    {'f', "file", "FILE", "publish each line of FILE as a message", TOOL_PUB, TAKE_SOURCE, NO_OFFSET,
-     SOURCE_FILE, 0},
+    {'T', "filter-out", "FILTER", "do not print messages that match; may be given again", TOOL_SUB,
+     TAKE_UNWANTED, NO_OFFSET, 0, 0},
+    {'f', "file", "FILE", "publish each line of FILE as a message; - is stdin", TOOL_PUB, TAKE_SOURCE,
+     NO_OFFSET, SOURCE_FILE, 0},
+    {0, "whole-file", "FILE", "publish all of FILE as one message", TOOL_PUB, TAKE_SOURCE, NO_OFFSET,
+     SOURCE_WHOLE, 0},
     {'l', "lines", NULL, "publish each line of standard input, except blank ones", TOOL_PUB, TAKE_SOURCE,
      NO_OFFSET, SOURCE_LINES, 0},
     {'m', "message", "MESSAGE", "publish MESSAGE", TOOL_PUB, TAKE_SOURCE, NO_OFFSET, SOURCE_MESSAGE, 0},
@@ -56,14 +69,42 @@ static const struct option_row rows[] = {
      AT(retain), 0, 0},
     {'n', "count", "COUNT", "end after COUNT messages; 0, the default, is never", TOOL_SUB, TAKE_COUNT,
      AT(count), 0, 0},
+    {'C', "stop-after", "COUNT", "the same as -n", TOOL_SUB, TAKE_COUNT, AT(count), 0, 0},
+    {'W', "timeout", "SECONDS", "end after SECONDS", BOTH, TAKE_SECONDS, AT(timeout_s), 0, 0},
+    {'R', "no-retained", NULL, "do not print messages that the broker had kept", TOOL_SUB, TAKE_FLAG,
+     AT(no_retained), 0, 0},
+    {'v', "verbose", NULL, "print the topic before each message", TOOL_SUB, TAKE_FLAG, AT(verbose), 0, 0},
+    {'N', "no-newline", NULL, "print no newline behind each message", TOOL_SUB, TAKE_FLAG, AT(no_newline), 0,
+     0},
+    {'F', "format", "FORMAT", "print messages as FORMAT says: %t %p %j %x %I ...", TOOL_SUB, TAKE_TEXT,
+     AT(format), 0, 0},
+    {0, "repeat", "TIMES", "publish the message TIMES times", TOOL_PUB, TAKE_NUMBER, AT(repeat), 1, INT_MAX},
+    {0, "repeat-delay", "SECONDS", "wait between them", TOOL_PUB, TAKE_SECONDS, AT(repeat_delay_s), 0, 0},
+    {'e', "response-topic", "TOPIC", "then print the first message that comes to TOPIC", TOOL_PUB, TAKE_TEXT,
+     AT(response_topic), 0, 0},
+    {0, "quiet", NULL, "show no progress on a terminal", TOOL_PUB, TAKE_FLAG, AT(quiet), 0, 0},
     {'q', "qos", "QOS", "quality of service: 0, 1 or 2", BOTH, TAKE_NUMBER, AT(qos), QOS_RANGE},
     {'c', "config-file", "FILE", "read FILE (YAML) for what the command line leaves open", BOTH, TAKE_TEXT,
      AT(config_file), 0, 0},
     {'i', "client-id", "ID", "the client id; its session is kept", BOTH, TAKE_TEXT, AT(client_id), 0, 0},
+    {'u', "user", "NAME", "user name, if the URL has none", BOTH, TAKE_TEXT, AT(user_name), 0, 0},
+    {'P', "password", "PASSWORD", "and password; others on this host can see it", BOTH, TAKE_TEXT,
+     AT(password), 0, 0},
     {'k', "keep-alive", "SECONDS", "keep-alive period; 0 is off", BOTH, TAKE_NUMBER, AT(keepalive_s),
      U16_RANGE},
     {0, "clean-session", NULL, "begin with an empty session and keep none", BOTH, TAKE_FLAG,
      AT(clean_session), 0, 0},
+    {'M', "inflight", "COUNT", "messages under way at once, above QoS 0", BOTH, TAKE_NUMBER, AT(inflight_max),
+     1, 16384},
+    {0, "auto-reconnect", NULL, "connect again when the connection breaks", BOTH, TAKE_FLAG,
+     AT(auto_reconnect), 0, 0},
+    {0, "reconnect-retries", "COUNT", "attempts in a row; negative: any number", BOTH, TAKE_NUMBER,
+     AT(reconnect_retries), -INT_MAX, INT_MAX},
+    {0, "reconnect-max-interval", "SECONDS", "the longest time between two", BOTH, TAKE_NUMBER,
+     AT(reconnect_interval_s), 0, 86400},
+    {0, "queue-file", "FILE", "keep what is not acknowledged in FILE", BOTH, TAKE_TEXT, AT(queue_file), 0, 0},
+    {0, "proxy", "URL", "reach the broker through http:// or socks5://host:port", BOTH, TAKE_TEXT, AT(proxy),
+     0, 0},
     {0, "will-topic", "TOPIC", "what the broker publishes if the connection is lost:", BOTH, TAKE_TEXT,
      AT(will_topic), 0, 0},
     {0, "will-message", "MESSAGE", "its message, empty by default,", BOTH, TAKE_TEXT, AT(will_message), 0, 0},
@@ -72,6 +113,10 @@ static const struct option_row rows[] = {
     {0, "ca-file", "FILE", "mqtts, wss: trust the CAs in FILE (PEM)", BOTH, TAKE_TEXT, AT(ca_file), 0, 0},
     {0, "ca-path", "DIRECTORY", "mqtts, wss: trust the CAs in DIRECTORY", BOTH, TAKE_TEXT, AT(ca_path), 0, 0},
     {0, "ca-data", "PEM", "mqtts, wss: trust the CAs in this text", BOTH, TAKE_TEXT, AT(ca_data), 0, 0},
+    {0, "cert", "FILE", "mqtts, wss: our certificate (PEM)", BOTH, TAKE_TEXT, AT(certificate_file), 0, 0},
+    {0, "key", "FILE", "mqtts, wss: and its key", BOTH, TAKE_TEXT, AT(key_file), 0, 0},
+    {0, "insecure", NULL, "mqtts, wss: accept any certificate of the broker", BOTH, TAKE_FLAG, AT(insecure),
+     0, 0},
     {0, "extra-headers", "JSON", "ws, wss: headers for the upgrade: {\"name\": \"value\"}", BOTH, TAKE_TEXT,
      AT(extra_headers), 0, 0},
     {'d', "debug", NULL, "name each packet on standard error", BOTH, TAKE_FLAG, AT(debug), 0, 0},
@@ -125,13 +170,65 @@ static int store_count(const struct option_row *row, const char *value, void *me
     return 0;
 }
 
+static int store_seconds(const struct option_row *row, const char *value, double *member,
+                         struct error *ret_error)
+{
+    char *end = NULL;
+    double seconds = strtod(value, &end);
+    bool plain = (*value >= '0' && *value <= '9') || *value == '.';
+    if (!plain || *end != '\0' || !(seconds <= SECONDS_MAX))
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "--%s: '%s' is not a number of seconds", row->name,
+                         value);
+    *member = seconds;
+    return 0;
+}
+
+// Takes the topic off the end of a URL of -L.
+static int split_topic(struct arguments *arguments, char *url, struct error *ret_error)
+{
+    char *host = strstr(url, "://");
+    char *slash = host == NULL ? NULL : strchr(host + 3, '/');
+    if (slash == NULL || slash[1] == '\0' || strncasecmp(url, "mqtt", 4) != 0)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT,
+                         "-L: '%.*s' is not mqtt://host/topic or mqtts://host/topic",
+                         (int)(host == NULL ? strcspn(url, "@") : (size_t)(host - url)), url);
+    *slash = '\0';
+    free(arguments->url_topic);
+    arguments->url_topic = strdup(slash + 1);
+    return arguments->url_topic == NULL ? error_set(ret_error, HBMQTT_ERROR_SYSTEM, "out of memory") : 0;
+}
+
+static int store_url(struct arguments *arguments, const struct option_row *row, const char *value,
+                     struct error *ret_error)
+{
+    char *one = strdup(value);
+    int status = one == NULL ? error_set(ret_error, HBMQTT_ERROR_SYSTEM, "out of memory") : 0;
+    if (status == 0 && row->lowest != 0)
+        status = split_topic(arguments, one, ret_error);
+    char *all = NULL;
+    if (status == 0 && asprintf(&all, "%s%s%s", arguments->url == NULL ? "" : arguments->url,
+                                arguments->url == NULL ? "" : " ", one) < 0)
+        status = error_set(ret_error, HBMQTT_ERROR_SYSTEM, "out of memory");
+    free(one);
+    if (status != 0)
+        return status;
+    free(arguments->url);
+    arguments->url = all;
+    if (row->lowest != 0)
+        arguments->topics[arguments->topic_count++] = arguments->url_topic;
+    return 0;
+}
+
 static int store_source(struct arguments *arguments, const struct option_row *row, const char *value,
                         struct error *ret_error)
 {
     if (arguments->source != SOURCE_NONE)
-        return usage_fault(ret_error, row->name, "only one of -f, -l, -m, -n and -s can be given");
+        return usage_fault(ret_error, row->name,
+                           "only one of -f, -l, -m, -n, -s and --whole-file can be given");
     arguments->source = (enum arguments_source)row->lowest;
     arguments->source_text = value;
+    if (row->lowest == SOURCE_FILE && strcmp(value, "-") == 0)
+        arguments->source = SOURCE_LINES;
     return 0;
 }
 
@@ -150,6 +247,13 @@ static int store(struct arguments *arguments, const struct option_row *row, cons
         return 0;
     case TAKE_COUNT:
         return store_count(row, value, member, ret_error);
+    case TAKE_SECONDS:
+        return store_seconds(row, value, member, ret_error);
+    case TAKE_URL:
+        return store_url(arguments, row, value, ret_error);
+    case TAKE_UNWANTED:
+        arguments->unwanted[arguments->unwanted_count++] = value;
+        return 0;
     case TAKE_TOPIC:
         arguments->topics[arguments->topic_count++] = value; // there is room for one from each word of argv
         return 0;
@@ -216,8 +320,6 @@ static int check_topics(enum tool tool, const struct arguments *arguments, struc
 {
     if (arguments->topic_count == 0)
         return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t is missing");
-    if (tool == TOOL_PUB && arguments->topic_count > 1)
-        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t: a message has only one topic");
     if (arguments->topic_count > HBMQTT_FILTERS_MAX)
         return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t: more than %d filters", HBMQTT_FILTERS_MAX);
     for (size_t i = 0; i < arguments->topic_count; i++) {
@@ -228,6 +330,27 @@ static int check_topics(enum tool tool, const struct arguments *arguments, struc
         if (tool == TOOL_SUB && !hbmqtt_filter_is_valid(topic))
             return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t: '%s' is not a topic filter", topic);
     }
+    for (size_t i = 0; i < arguments->unwanted_count; i++)
+        if (!hbmqtt_filter_is_valid(arguments->unwanted[i]))
+            return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-T: '%s' is not a topic filter",
+                             arguments->unwanted[i]);
+    if (arguments->response_topic != NULL && !hbmqtt_topic_is_valid(arguments->response_topic))
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT,
+                         "-e: '%s' is not a topic that somebody can answer to", arguments->response_topic);
+    return 0;
+}
+
+// What only makes sense with something else.
+static int check_pairs(const struct arguments *arguments, struct error *ret_error)
+{
+    bool repeats = arguments->repeat != ARGUMENTS_UNSET;
+    bool lines = arguments->source == SOURCE_LINES || arguments->source == SOURCE_FILE;
+    if (arguments->repeat_delay_s != 0 && !repeats)
+        return usage_fault(ret_error, "repeat-delay", "it needs --repeat");
+    if (repeats && lines)
+        return usage_fault(ret_error, "repeat", "lines are published once");
+    if (arguments->password != NULL && arguments->user_name == NULL)
+        return usage_fault(ret_error, "password", "it needs -u");
     return 0;
 }
 
@@ -241,7 +364,10 @@ static int check(enum tool tool, const struct arguments *arguments, struct error
         return status;
     if (tool == TOOL_PUB && arguments->source == SOURCE_NONE)
         return error_set(ret_error, HBMQTT_ERROR_ARGUMENT,
-                         "what to publish is missing: one of -f, -l, -m, -n and -s");
+                         "what to publish is missing: one of -f, -l, -m, -n, -s and --whole-file");
+    status = check_pairs(arguments, ret_error);
+    if (status != 0)
+        return status;
     return check_will(arguments, ret_error);
 }
 
@@ -253,9 +379,14 @@ int arguments_parse(enum tool tool, int argc, char **argv, struct arguments *ret
         .qos = ARGUMENTS_UNSET,
         .keepalive_s = ARGUMENTS_UNSET,
         .will_qos = ARGUMENTS_UNSET,
+        .repeat = ARGUMENTS_UNSET,
+        .inflight_max = ARGUMENTS_UNSET,
+        .reconnect_retries = ARGUMENTS_NO_RETRIES,
+        .reconnect_interval_s = ARGUMENTS_UNSET,
         .topics = calloc((size_t)argc + 1, sizeof *arguments->topics),
+        .unwanted = calloc((size_t)argc + 1, sizeof *arguments->unwanted),
     };
-    if (arguments->topics == NULL)
+    if (arguments->topics == NULL || arguments->unwanted == NULL)
         return error_set(ret_error, HBMQTT_ERROR_SYSTEM, "out of memory");
     struct getopt_tables tables;
     tables_make(tool, &tables);
@@ -281,13 +412,17 @@ int arguments_parse(enum tool tool, int argc, char **argv, struct arguments *ret
 void arguments_finish(struct arguments *arguments)
 {
     free(arguments->topics);
-    arguments->topics = NULL;
+    free(arguments->unwanted);
+    free(arguments->url);
+    free(arguments->url_topic);
+    *arguments = (struct arguments){.topics = NULL};
 }
 
 void arguments_print_help(enum tool tool)
 {
-    const char *rest =
-        tool == TOOL_PUB ? "-t TOPIC (-f FILE | -l | -m MESSAGE | -n | -s)" : "-t FILTER [-t FILTER]...";
+    const char *rest = tool == TOOL_PUB
+                           ? "-t TOPIC... (-f FILE | -l | -m MESSAGE | -n | -s | --whole-file FILE)"
+                           : "-t FILTER [-t FILTER]...";
     printf("usage: %s --url URL %s [options]\n\n", tool_name(tool), rest);
     for (size_t i = 0; i < ROWS; i++) {
         const struct option_row *row = &rows[i];

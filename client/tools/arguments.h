@@ -9,6 +9,8 @@
 
 #include "client/error.h"
 
+#include <limits.h>
+
 enum tool {
     TOOL_PUB = 1,
     TOOL_SUB = 2,
@@ -28,18 +30,26 @@ enum arguments_source {
     SOURCE_MESSAGE, // the one given
     SOURCE_EMPTY,   // one without bytes
     SOURCE_STDIN,   // all of standard input as one
+    SOURCE_WHOLE,   // all of a file as one
 };
 
-#define ARGUMENTS_UNSET (-1) // for a number that was not given
+#define ARGUMENTS_UNSET      (-1)    // for a number that was not given
+#define ARGUMENTS_NO_RETRIES INT_MIN // for one that may be negative
 
-// Everything points into the argv that was parsed, or is NULL where nothing was given.
+// Everything that is not said to be owned points into the argv that was parsed, or is NULL where nothing was
+// given.
 struct arguments {
     enum arguments_action action;
-    const char *url;
+    char *url; // owned: several are separated by blanks
     const char *config_file;
     const char *client_id;
-    const char **topics; // of hbmqtt_pub: one; of hbmqtt_sub: one or more. The array is owned
+    const char *user_name;
+    const char *password;
+    const char **topics; // one or more. The array is owned
     size_t topic_count;
+    const char **unwanted; // filters of hbmqtt_sub whose messages are not printed. The array is owned
+    size_t unwanted_count;
+    char *url_topic; // of -L, owned
     enum arguments_source source;
     const char *source_text; // the message, or the name of the file
     int qos;                 // or ARGUMENTS_UNSET
@@ -52,6 +62,24 @@ struct arguments {
     int will_qos; // or ARGUMENTS_UNSET
     bool will_retain;
     uint64_t count; // messages after which hbmqtt_sub ends; 0: never
+    bool verbose;   // hbmqtt_sub prints topics as well
+    bool no_retained;
+    bool no_newline;
+    const char *format;         // of what hbmqtt_sub prints; NULL: the payload
+    double timeout_s;           // or 0: none
+    int repeat;                 // times that hbmqtt_pub publishes; or ARGUMENTS_UNSET
+    double repeat_delay_s;      // between them
+    const char *response_topic; // of hbmqtt_pub
+    bool quiet;                 // no progress
+    int inflight_max;           // or ARGUMENTS_UNSET
+    bool auto_reconnect;
+    int reconnect_retries;    // or ARGUMENTS_NO_RETRIES
+    int reconnect_interval_s; // the longest, or ARGUMENTS_UNSET
+    const char *queue_file;
+    const char *proxy;
+    const char *certificate_file;
+    const char *key_file;
+    bool insecure;
     const char *ca_file;
     const char *ca_path;
     const char *ca_data;

@@ -19,8 +19,6 @@ enum key_kind {
     KEY_TOPICS, // a map of topics, each with the keys of topic_rows
 };
 
-#define KEY_IGNORED UINT16_MAX // as an offset: checked, and without effect
-
 struct key_row {
     const char *name;
     uint8_t kind;
@@ -61,8 +59,8 @@ static const struct key_row client_rows[] = {
     {"default_qos", KEY_NUMBER, IN(default_qos), 0, 2, NULL},
     {"default_retain", KEY_FLAG, IN(default_retain), 0, 0, NULL},
     {"auto_reconnect", KEY_FLAG, IN(auto_reconnect), 0, 0, NULL},
-    {"reconnect_max_interval", KEY_NUMBER, KEY_IGNORED, 0, INT_MAX, NULL},
-    {"reconnect_retries", KEY_NUMBER, KEY_IGNORED, INT_MIN, INT_MAX, NULL},
+    {"reconnect_max_interval", KEY_NUMBER, IN(reconnect_interval_s), 0, INT_MAX, NULL},
+    {"reconnect_retries", KEY_NUMBER, IN(reconnect_retries), -INT_MAX, INT_MAX, NULL},
     {"connection_timeout", KEY_NUMBER, IN(connection_timeout_s), 1, 86400, NULL},
     {"cleansession", KEY_FLAG, IN(clean_session), 0, 0, NULL},
     {"topics", KEY_TOPICS, 0, 0, 0, NULL},
@@ -150,8 +148,6 @@ static int config_read_text(struct config_reader *reader, const struct key_row *
         return config_fault(reader, node, row->name, "must be text");
     if (strlen(text) != node->data.scalar.length)
         return config_fault(reader, node, row->name, "holds a NUL character");
-    if (member == NULL)
-        return 0;
     char *copy = strdup(text);
     if (copy == NULL)
         return error_set(reader->error, HBMQTT_ERROR_SYSTEM, "out of memory");
@@ -170,8 +166,7 @@ static int config_read_number(struct config_reader *reader, const struct key_row
         snprintf(why, sizeof why, "must be a whole number from %d to %d", row->lowest, row->highest);
         return config_fault(reader, node, row->name, why);
     }
-    if (member != NULL)
-        *member = (int)number;
+    *member = (int)number;
     return 0;
 }
 
@@ -182,8 +177,7 @@ static int config_read_flag(struct config_reader *reader, const struct key_row *
     int flag = 0;
     if (text == NULL || !flag_parse(text, &flag))
         return config_fault(reader, node, row->name, "must be true or false");
-    if (member != NULL)
-        *member = flag;
+    *member = flag;
     return 0;
 }
 
@@ -231,7 +225,7 @@ static int config_read_value(struct config_reader *reader, const struct key_row 
 {
     if (node_empty(node))
         return 0;
-    void *member = row->offset == KEY_IGNORED ? NULL : (char *)structure + row->offset;
+    void *member = (char *)structure + row->offset;
     switch (row->kind) {
     case KEY_TEXT:
         return config_read_text(reader, row, node, member);
@@ -307,6 +301,8 @@ void config_init(struct config *config)
         .default_qos = CONFIG_UNSET,
         .default_retain = CONFIG_UNSET,
         .auto_reconnect = CONFIG_UNSET,
+        .reconnect_interval_s = CONFIG_UNSET,
+        .reconnect_retries = CONFIG_NO_RETRIES,
         .clean_session = CONFIG_UNSET,
         .connection_timeout_s = CONFIG_UNSET,
         .will_qos = CONFIG_UNSET,

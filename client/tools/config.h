@@ -8,7 +8,11 @@
 
 #include "client/error.h"
 
-#define CONFIG_UNSET (-1) // for a number or a flag that was left out
+#include <limits.h>
+
+#define CONFIG_UNSET      (-1)    // for a number or a flag that was left out
+#define CONFIG_NO_RETRIES INT_MIN // for one that may be negative
+#define CONFIG_RETRIES    2       // of reconnect_retries, when the file does not say
 
 struct config_topic {
     char *topic;
@@ -31,6 +35,8 @@ struct config {
     int default_qos;
     int default_retain;
     int auto_reconnect;
+    int reconnect_interval_s;
+    int reconnect_retries; // or CONFIG_NO_RETRIES
     int clean_session;
     int connection_timeout_s;
     char *will_topic;

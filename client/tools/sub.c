@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-// hbmqtt_sub: prints the payload of each message of its subscriptions, and a newline.
+// hbmqtt_sub: prints the messages of its subscriptions.
+#include "client/tools/format.h"
 #include "client/tools/tool.h"
+
+#include "proto/proto.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,13 +32,12 @@ static int judge_codes(const struct tool_run *run, const uint8_t *codes)
 static int subscribe(const struct tool_run *run)
 {
     const struct arguments *arguments = &run->arguments;
-    int qos = arguments->qos != ARGUMENTS_UNSET ? arguments->qos : run->config.default_qos;
     struct hbmqtt_subscription *subscriptions = calloc(arguments->topic_count, sizeof *subscriptions);
     if (subscriptions == NULL)
         return tool_say(run, TOOL_EXIT_LOCAL, "out of memory");
     for (size_t i = 0; i < arguments->topic_count; i++) {
         subscriptions[i].filter = arguments->topics[i];
-        subscriptions[i].qos = qos == CONFIG_UNSET ? 0 : (uint8_t)qos;
+        subscriptions[i].qos = tool_qos(run, NULL);
     }
     uint8_t codes[HBMQTT_FILTERS_MAX];
     int error = hbmqtt_subscribe(run->client, subscriptions, arguments->topic_count, codes);
@@ -43,34 +45,70 @@ static int subscribe(const struct tool_run *run)
     return error == 0 ? judge_codes(run, codes) : tool_fail(run, error);
 }
 
-static bool print(const struct hbmqtt_message *message)
+static bool is_wanted(const struct arguments *arguments, const struct hbmqtt_message *message)
+{
+    if (arguments->no_retained && message->retain)
+        return false;
+    for (size_t i = 0; i < arguments->unwanted_count; i++)
+        if (topic_matches(bytes_of(arguments->unwanted[i]), bytes_of(message->topic)))
+            return false;
+    return true;
+}
+
+static bool print(const struct arguments *arguments, const struct hbmqtt_message *message)
 {
     size_t length = message->payload_length;
-    return (length == 0 || fwrite(message->payload, 1, length, stdout) == length) && putchar('\n') != EOF;
+    bool right = true;
+    if (arguments->format != NULL) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        right = format_print(arguments->format, message, &now, stdout);
+    } else {
+        if (arguments->verbose)
+            right = fputs(message->topic, stdout) != EOF && putchar(' ') != EOF;
+        right = right && (length == 0 || fwrite(message->payload, 1, length, stdout) == length);
+    }
+    return right && (arguments->no_newline || putchar('\n') != EOF);
+}
+
+// The time of -W is over: that is an end like another, unless a number of messages was asked for.
+static int end_of_time(const struct tool_run *run)
+{
+    return run->arguments.count == 0 ? TOOL_EXIT_DONE : tool_time_is_over(run);
 }
 
 // What was printed is flushed before the library waits, and so before an acknowledgement leaves. Returns an
 // exit status; standard output is flushed when it is not TOOL_EXIT_LOCAL.
 static int print_messages(const struct tool_run *run)
 {
-    uint64_t count = run->arguments.count;
+    const struct arguments *arguments = &run->arguments;
+    uint64_t count = arguments->count;
     const struct hbmqtt_message *message = NULL;
-    for (uint64_t printed = 0; count == 0 || printed < count; printed++) {
-        if (hbmqtt_deliverable(run->client) == 0 && fflush(stdout) != 0)
+    for (uint64_t printed = 0; count == 0 || printed < count;) {
+        bool waits = hbmqtt_deliverable(run->client) == 0;
+        if (waits && fflush(stdout) != 0)
             return fail_writing(run);
-        int error = hbmqtt_deliver(run->client, -1, &message);
+        int error = hbmqtt_deliver(run->client, waits ? tool_time_left_ms(run, -1) : -1, &message);
         if (error == HBMQTT_ERROR_INTERRUPTED && count == 0)
             return TOOL_EXIT_DONE;
+        if (error == HBMQTT_ERROR_TIMEOUT)
+            return end_of_time(run);
         if (error != 0)
             return tool_fail(run, error);
-        if (!print(message))
+        if (!is_wanted(arguments, message))
+            continue;
+        if (!print(arguments, message))
             return fail_writing(run);
+        printed++;
     }
     return fflush(stdout) == 0 ? TOOL_EXIT_DONE : fail_writing(run);
 }
 
 static int sub_work(struct tool_run *run)
 {
+    struct error error_text;
+    if (run->arguments.format != NULL && format_check(run->arguments.format, &error_text) != 0)
+        return tool_say(run, TOOL_EXIT_USAGE, "%s", error_text.text);
     int status = tool_connect(run);
     if (status != 0)
         return status;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define INFLIGHT_MAX 1000u // messages under way: enough that a broker far away does not slow us down
 #define SIGNAL_AGAIN_S                                                                                       \
     1 // timeout(1) sends its signal to the process and to its group: two within this time are one
 
@@ -84,6 +85,7 @@ int tool_fail(const struct tool_run *run, int error)
         [-HBMQTT_ERROR_FULL] = TOOL_EXIT_LOCAL,
         [-HBMQTT_ERROR_SYSTEM] = TOOL_EXIT_LOCAL,
         [-HBMQTT_ERROR_UNTRUSTED] = TOOL_EXIT_UNTRUSTED,
+        [-HBMQTT_ERROR_DROPPED] = TOOL_EXIT_LOCAL,
     };
     if (error == HBMQTT_ERROR_INTERRUPTED)
         return tool_interrupted();
@@ -100,7 +102,54 @@ static void tool_trace(void *context, const struct hbmqtt_trace *trace)
     tool_say(run, 0, "%s %s%s (%zu bytes)", direction, trace->packet, id, trace->packet_bytes);
 }
 
+uint64_t tool_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000u + (uint64_t)now.tv_nsec / 1000000u;
+}
+
+int tool_time_left_ms(const struct tool_run *run, int longest_ms)
+{
+    uint64_t now_ms = tool_now_ms();
+    if (run->deadline_ms == UINT64_MAX)
+        return longest_ms;
+    uint64_t left_ms = run->deadline_ms > now_ms ? run->deadline_ms - now_ms : 0;
+    uint64_t most_ms = longest_ms < 0 ? INT_MAX : (uint64_t)longest_ms;
+    return (int)(left_ms < most_ms ? left_ms : most_ms);
+}
+
+int tool_time_is_over(const struct tool_run *run)
+{
+    return tool_say(run, TOOL_EXIT_TIMED_OUT, "the %g s of -W are over", run->arguments.timeout_s);
+}
+
+uint8_t tool_qos(const struct tool_run *run, const char *topic)
+{
+    const struct config *config = &run->config;
+    const struct config_topic *particular = topic == NULL ? NULL : config_find_topic(config, topic);
+    int qos = particular != NULL && particular->qos != CONFIG_UNSET ? particular->qos : config->default_qos;
+    if (run->arguments.qos != ARGUMENTS_UNSET)
+        qos = run->arguments.qos;
+    return qos == CONFIG_UNSET ? 0 : (uint8_t)qos;
+}
+
 // Connecting.
+
+// A person is told when the connection is made again, and when it is there.
+static void tool_told(void *context, struct hbmqtt_client *client, const struct hbmqtt_state_change *change)
+{
+    struct tool_run *run = context;
+    if (change->state == HBMQTT_STATE_WAITING) {
+        tool_say(run, 0, "%s; trying again in %.1f s", change->text, change->wait_ms / 1000.0);
+        run->away = true;
+    } else if (change->state == HBMQTT_STATE_CONNECTED && change->error != 0) {
+        tool_say(run, 0, "%s", change->text);
+    } else if (change->state == HBMQTT_STATE_CONNECTED && run->away) {
+        tool_say(run, 0, "connected to %s", change->broker);
+        run->away = false;
+    }
+}
 
 // What the original called its clients: "hbmqtt_pub/1234-myhost".
 static void tool_name_client(enum tool tool, char *text, size_t size)
@@ -160,14 +209,39 @@ static void tool_set_transport(const struct tool_run *run, struct hbmqtt_options
     options->ca_file = first_text(arguments->ca_file, config->ca_file);
     options->ca_path = first_text(arguments->ca_path, config->ca_path);
     options->ca_data = first_text(arguments->ca_data, config->ca_data);
-    options->certificate_file = config->certificate_file;
-    options->key_file = config->key_file;
-    options->verify_certificate = config->verify_certificate != 0;
+    options->certificate_file = first_text(arguments->certificate_file, config->certificate_file);
+    options->key_file = first_text(arguments->key_file, config->key_file);
+    options->verify_certificate = config->verify_certificate != 0 && !arguments->insecure;
     options->check_host_name = config->check_host_name != 0;
+    options->proxy = arguments->proxy;
     options->headers = run->headers.list;
     options->header_count = run->headers.count;
     if (config->connection_timeout_s != CONFIG_UNSET)
         options->connect_timeout_ms = (uint32_t)config->connection_timeout_s * 1000u;
+}
+
+// The command line wants any number of attempts unless it says otherwise, the file as many as the original
+// made.
+static void tool_set_reconnecting(struct tool_run *run, struct hbmqtt_options *options)
+{
+    const struct arguments *arguments = &run->arguments;
+    const struct config *config = &run->config;
+    int retries = arguments->auto_reconnect ? -1 : CONFIG_RETRIES;
+    int interval_s = first_set(arguments->reconnect_interval_s, config->reconnect_interval_s, CONFIG_UNSET);
+    if (config->reconnect_retries != CONFIG_NO_RETRIES)
+        retries = config->reconnect_retries;
+    if (arguments->reconnect_retries != ARGUMENTS_NO_RETRIES)
+        retries = arguments->reconnect_retries;
+    options->reconnect = arguments->auto_reconnect || config->auto_reconnect == 1;
+    options->connect_retry = options->reconnect;
+    options->reconnect_retries = retries;
+    if (interval_s != CONFIG_UNSET)
+        options->reconnect_max_ms = (uint32_t)interval_s * 1000u;
+    if (options->reconnect)
+        options->answer_timeout_ms = 0; // an answer is worth waiting for as long as the connection is
+    options->queue_file = arguments->queue_file;
+    options->on_state = tool_told;
+    options->callback_context = run;
 }
 
 // Makes the client. Returns an exit status.
@@ -186,6 +260,12 @@ static int tool_make_client(struct tool_run *run)
         (uint16_t)first_set(arguments->keepalive_s, config->keepalive_s, options.keepalive_s);
     if (config->ping_delay_s != CONFIG_UNSET)
         options.ping_delay_ms = (uint32_t)config->ping_delay_s * 1000u;
+    options.inflight_max =
+        arguments->inflight_max == ARGUMENTS_UNSET ? INFLIGHT_MAX : (uint32_t)arguments->inflight_max;
+    options.user_name = arguments->user_name;
+    options.password = arguments->password;
+    options.password_length = arguments->password == NULL ? 0 : strlen(arguments->password);
+    tool_set_reconnecting(run, &options);
     tool_set_transport(run, &options);
     if (arguments->debug) {
         options.trace = tool_trace;
@@ -247,8 +327,9 @@ static int tool_configure(struct tool_run *run)
         return tool_say(run, TOOL_EXIT_USAGE, "--url is missing, and %s has no 'uri' in 'broker'", file);
     if (headers_parse(&run->headers, run->arguments.extra_headers, &error) != 0)
         return tool_say(run, TOOL_EXIT_USAGE, "%s", error.text);
-    if (run->config.auto_reconnect == 1)
-        tool_warn("'auto_reconnect' has no effect: this build does not reconnect");
+    run->deadline_ms = UINT64_MAX;
+    if (run->arguments.timeout_s != 0)
+        run->deadline_ms = tool_now_ms() + (uint64_t)(run->arguments.timeout_s * 1000);
     return 0;
 }
 

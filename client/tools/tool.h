@@ -18,6 +18,7 @@ enum tool_exit {
     TOOL_EXIT_PROTOCOL = 5,    // the broker broke the rules of MQTT
     TOOL_EXIT_LOCAL = 6,       // input or output of this side, or its memory
     TOOL_EXIT_UNTRUSTED = 7,   // the certificate of the broker was not accepted
+    TOOL_EXIT_TIMED_OUT = 8,   // the time of -W was over before the work was done
 };
 
 struct tool_run {
@@ -26,6 +27,8 @@ struct tool_run {
     struct config config;
     struct headers headers;
     struct hbmqtt_client *client;
+    uint64_t deadline_ms; // of -W; UINT64_MAX: none
+    bool away;            // the connection is being made again, and that was said
 };
 
 // The main function of both: prepares everything up to `connect`, lets `work` do the rest, and cleans up.
@@ -34,6 +37,18 @@ int tool_main(enum tool tool, int argc, char **argv, int (*work)(struct tool_run
 
 // Connects as the command line and the configuration say. Returns an exit status; a failure was told.
 int tool_connect(struct tool_run *run);
+
+// What is left of the time of -W, in milliseconds, at most `longest_ms`; negative: any time.
+int tool_time_left_ms(const struct tool_run *run, int longest_ms);
+
+// Says that the time of -W is over.
+int tool_time_is_over(const struct tool_run *run);
+
+// Milliseconds of a clock that never goes back.
+uint64_t tool_now_ms(void);
+
+// The quality of service that the command line or the configuration wants, for `topic` in particular.
+uint8_t tool_qos(const struct tool_run *run, const char *topic);
 
 // Says what failed, a result of the library, and returns the exit status for it.
 int tool_fail(const struct tool_run *run, int error);

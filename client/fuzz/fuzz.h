@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+// The entry of a fuzz target: libFuzzer calls it, or the replay of proto/fuzz with the files of a corpus.
+#ifndef CLIENT_FUZZ_FUZZ_H
+#define CLIENT_FUZZ_FUZZ_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+// Ends the process, which is how a fuzz target reports.
+static inline void fuzz_fail(const char *what)
+{
+    fprintf(stderr, "%s\n", what);
+    abort();
+}
+
+#endif
