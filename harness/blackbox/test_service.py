@@ -144,9 +144,9 @@ def test_shard_that_is_held_up_stops_the_watchdog(make_broker, manager, held):
         assert broker.process.err.wait_match(rf" error: shard {held} has not answered for \d+ ms")
         manager.forget()
         broker.process.signal(signal.SIGHUP)
-        for name in ("RELOADING", "READY"):
-            assert name in manager.hear()
-        assert manager.hear(2 * WATCHDOG_S / SCALE) is None
+        assert "RELOADING" in manager.hear()
+        while (message := manager.hear(2 * WATCHDOG_S / SCALE)) is not None:
+            assert "READY" in message  # at once, or when the shard has taken note of the reload
     finally:
         frozen.thaw()
     assert broker.process.err.wait_match("all shards answer again")
