@@ -114,8 +114,14 @@ static uint32_t entries_of(const struct config *config, struct host_entry **ret_
     return count;
 }
 
+static struct worker_ceiling ceiling_of(const struct limits *limits)
+{
+    return (struct worker_ceiling){(uint32_t)limits->plugin_queue_max, QUEUE_BYTES_MAX};
+}
+
 bool plugins_reload(struct broker *broker, const struct config *config)
 {
+    host_set_limits(broker->host, ceiling_of(&config->limits), config->limits.plugin_timeout_ms * NS_PER_MS);
     struct host_entry *entries;
     uint32_t count = entries_of(config, &entries);
     bool loaded = host_reload(broker->host, entries, count);
@@ -135,7 +141,7 @@ bool plugins_open(struct broker *broker)
         .shard_count = broker->shard_count,
         .directory = broker->config->plugin_directory.path == NULL ? HBMQTT_PLUGIN_DIRECTORY
                                                                    : broker->config->plugin_directory.path,
-        .ceiling = {(uint32_t)limits->plugin_queue_max, QUEUE_BYTES_MAX},
+        .ceiling = ceiling_of(limits),
         .answer_timeout_ns = limits->plugin_timeout_ms * NS_PER_MS,
         .topic_levels_max = (uint32_t)limits->topic_levels_max,
     };

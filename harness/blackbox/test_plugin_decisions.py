@@ -424,7 +424,7 @@ def test_other_plugins_are_asked_anew(puppet, at):
     puppet.wait("filter 1 'pend/1'", 2)
     at("other").publish("answer/allow")
     one.expect(mqtt.PUBACK, packet_id=1)
-    assert puppet.lines("^answered") == ["answered -2", "answered 0"]
+    assert puppet.wait("^answered", 2) == ["answered -2", "answered 0"]
     assert len(puppet.lines("broker_message_received 'one'")) == 1
 
 

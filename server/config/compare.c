@@ -121,33 +121,6 @@ static void compare_listeners(const struct config *before, const struct config *
 
 // ---- what holds after a restart only
 
-static bool plugin_is_loaded(const struct config_plugin *plugin)
-{
-    return plugin->kind == CONFIG_PLUGIN_SHARED_OBJECT;
-}
-
-// The next plugin that is loaded from a shared object, from `*index` on; NULL behind the last.
-static const struct config_plugin *plugin_next(const struct config *config, uint32_t *index)
-{
-    while (*index < config->plugin_count && !plugin_is_loaded(&config->plugins[*index]))
-        ++*index;
-    return *index < config->plugin_count ? &config->plugins[(*index)++] : NULL;
-}
-
-static bool plugins_same(const struct config *a, const struct config *b)
-{
-    uint32_t index_a = 0;
-    uint32_t index_b = 0;
-    for (;;) {
-        const struct config_plugin *of_a = plugin_next(a, &index_a);
-        const struct config_plugin *of_b = plugin_next(b, &index_b);
-        if (of_a == NULL || of_b == NULL)
-            return of_a == of_b;
-        if (strcmp(of_a->name, of_b->name) != 0 || !settings_same(of_a->settings, of_b->settings))
-            return false;
-    }
-}
-
 // In the order of limits_keys.
 static const char *const limit_paths[] = {
 #define LIMIT(name, standard, lowest, highest, unit, scope, applied, text) "limits." #name,
@@ -168,8 +141,7 @@ void config_compare(const struct config *before, const struct config *after,
     compare_listeners(before, after, ret_comparison);
     for (size_t i = 0; i < schema_root_keys.count; i++) {
         const struct key *key = schema_root_keys.keys[i].facts;
-        bool same = key->id == KEY_PLUGINS ? plugins_same(before, after)
-                                           : key->type == KEY_TYPE_OTHER || member_same(key, before, after);
+        bool same = key->type == KEY_TYPE_OTHER || member_same(key, before, after);
         if (key->restart && !same)
             note(ret_comparison, key->name);
     }

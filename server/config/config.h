@@ -31,7 +31,7 @@
 #define CONFIG_HOST_BYTES     256u
 #define CONFIG_UNIX_BYTES     108u // sun_path
 #define CONFIG_SHARDS_MAX     64u
-#define CONFIG_PLUGINS_MAX    1024u
+#define CONFIG_PLUGINS_MAX    64u
 #define CONFIG_WARNINGS_MAX   16u // the last of them says that there are more
 
 // Rooms for texts, with their ends; a longer text is refused.

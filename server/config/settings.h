@@ -38,7 +38,4 @@ const char *settings_text(const struct settings *scalar);
 WARN_UNUSED bool settings_integer(const struct settings *scalar, int64_t *ret_value);
 WARN_UNUSED bool settings_bool(const struct settings *scalar, bool *ret_value);
 
-// Whether two trees hold the same, wherever they stood. NULL is the same as NULL alone.
-bool settings_same(const struct settings *a, const struct settings *b);
-
 #endif

@@ -246,6 +246,15 @@ bool host_reload(struct host *host, struct host_entry *entries, uint32_t count)
     return true;
 }
 
+void host_set_limits(struct host *host, struct worker_ceiling ceiling, uint64_t answer_timeout_ns)
+{
+    host->ceiling = ceiling;
+    host->answer_timeout_ns = answer_timeout_ns;
+    for (uint32_t i = 0; i < host->roster->count; i++)
+        if (host->roster->plugins[i]->worker != NULL)
+            worker_set_ceiling(host->roster->plugins[i]->worker, ceiling);
+}
+
 void host_tell(const struct host *host, enum hbmqtt_plugin_event_kind kind)
 {
     struct hbmqtt_plugin_event event = {.kind = kind, .time_ns = clock_monotonic_ns()};

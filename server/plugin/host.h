@@ -97,6 +97,9 @@ void host_close(struct host *host);
 // loaded, which has been told: then everything stays as it was.
 WARN_UNUSED bool host_reload(struct host *host, struct host_entry *entries, uint32_t count);
 
+// Other ceilings and another time to answer, from now on, and from the next host_reload on.
+void host_set_limits(struct host *host, struct worker_ceiling ceiling, uint64_t answer_timeout_ns);
+
 // Tells all plugins whom it concerns of an event of the broker.
 void host_tell(const struct host *host, enum hbmqtt_plugin_event_kind kind);
 

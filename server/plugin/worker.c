@@ -185,6 +185,13 @@ struct worker *worker_create(struct plugin *plugin, struct worker_ceiling ceilin
     return NULL;
 }
 
+void worker_set_ceiling(struct worker *worker, struct worker_ceiling ceiling)
+{
+    lock(worker);
+    worker->ceiling = ceiling;
+    unlock(worker);
+}
+
 bool worker_push(struct worker *worker, struct call_copy *copy)
 {
     struct parcel *parcel = copy == NULL ? NULL : memory_require(sizeof *parcel);

@@ -37,6 +37,8 @@ struct worker_ceiling {
 WARN_UNUSED struct worker *worker_create(struct plugin *plugin, struct worker_ceiling ceiling,
                                          const struct hbmqtt_plugin_setting *settings);
 
+void worker_set_ceiling(struct worker *worker, struct worker_ceiling ceiling);
+
 // Takes a copy of a call that wants no answer; NULL if there was no memory for one. Returns false, and has
 // dropped and counted it, at the ceiling.
 bool worker_push(struct worker *worker, struct call_copy *copy);

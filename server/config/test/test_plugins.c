@@ -238,9 +238,9 @@ static void test_there_may_be_many(void)
         used += (size_t)snprintf(text + used, sizeof(text) - used, "- p%u\n", i);
     const struct config *config = good(text);
     CU_ASSERT_EQUAL(config->plugin_count, CONFIG_PLUGINS_MAX);
-    expect_plugin(config, 777, CONFIG_PLUGIN_SHARED_OBJECT, "p777");
+    expect_plugin(config, 63, CONFIG_PLUGIN_SHARED_OBJECT, "p63");
     (void)snprintf(text + used, sizeof(text) - used, "- more\n");
-    expect_fault(text, "f:1026: more than 1024 plugins");
+    expect_fault(text, "f:66: more than 64 plugins");
 }
 
 int main(void)
