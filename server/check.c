@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/check.h"
 
+#include "server/access/access.h"
 #include "server/listeners.h"
 #include "server/service/service.h"
 
@@ -29,26 +30,52 @@ bool check_user(const struct config *config)
     return false;
 }
 
-bool check_config(const struct config *config)
+static bool check_fail(const char *line)
 {
-    return check_files(config) && check_user(config) && listeners_check(config);
+    log_error("%s", line);
+    return false;
 }
 
-static bool refuse(const struct config *config, uint32_t line, const char *what)
+// What the files hold that the plugins of authentication and access read.
+static bool check_access(const struct config *config)
 {
-    char place[PLACE_BYTES];
-    config_place(config, line, place, sizeof place);
-    log_error("%s%s " NOT_SUPPORTED, place, what);
-    return false;
+    char line[ACL_FILE_ERROR_BYTES];
+    _Static_assert(ACL_FILE_ERROR_BYTES >= PASSWORD_FILE_LINE_BYTES, "one room for both");
+    struct password_file *file = NULL;
+    if (config->auth.password_file.path != NULL) {
+        int failed = password_file_load(config->auth.password_file.path, &file, line);
+        password_file_unref(file);
+        if (failed)
+            return check_fail(line);
+        if (line[0] != '\0')
+            log_warning("%s", line);
+    }
+    const char *acl_file = config->topic_check.acl_file.path;
+    if (!config->topic_check.enabled || acl_file == NULL)
+        return true;
+    struct acl_builder *builder = acl_builder_create(random_entropy());
+    bool good = acl_file_load(builder, acl_file, line, sizeof line) == 0 || check_fail(line);
+    acl_builder_destroy(builder);
+    return good;
+}
+
+bool check_config(const struct config *config)
+{
+    return check_files(config) && check_user(config) && check_access(config) && listeners_check(config);
+}
+
+bool check_anybody(const struct config *config)
+{
+    bool somebody = config->auth.allow_anonymous || config->auth.password_file.path != NULL;
+    for (uint32_t i = 0; i < config->plugin_count && !somebody; i++)
+        somebody = config->plugins[i].kind == CONFIG_PLUGIN_SHARED_OBJECT; // it may know how
+    for (uint32_t i = 0; i < config->listener_count && !somebody; i++)
+        somebody = config->listeners[i].tls.user_name_from != CONFIG_USER_NAME_CONNECT;
+    return somebody;
 }
 
 bool check_served(const struct config *config)
 {
-    const struct config_topic_check *topics = &config->topic_check;
-    if (config->auth.password_file.path != NULL)
-        return refuse(config, config->auth.password_file.line, "auth.password-file");
-    if (topics->acl)
-        return refuse(config, topics->line, "topic-check that is enabled");
     if (config->session_expiry_s != CONFIG_NEVER)
         log_warning("session_expiry_interval " NOT_SUPPORTED " and has no effect");
     return true;

@@ -126,8 +126,10 @@ static enum judged judgement_conclude(struct judgement *judgement, bool allowed)
 
 // CONNECT.
 
-static uint8_t refusal_of(const struct packet_connect *connect)
+static uint8_t refusal_of(const struct judgement *judgement, const struct packet_connect *connect)
 {
+    if (judgement->tally.unavailable)
+        return REASON_SERVER_UNAVAILABLE;
     return connect->has_user_name ? REASON_BAD_USER_NAME_OR_PASSWORD : REASON_NOT_AUTHORIZED;
 }
 
@@ -157,7 +159,7 @@ static enum judged judge_credentials(struct shard *shard, struct client *client,
     if (verdict == HBMQTT_PENDING)
         return JUDGED_HELD;
     *ret_reason = verdict == HBMQTT_ALLOW  ? REASON_SUCCESS
-                  : verdict == HBMQTT_DENY ? refusal_of(connect)
+                  : verdict == HBMQTT_DENY ? refusal_of(judgement, connect)
                                            : access_authenticate(&shard->broker->access, connect);
     if (*ret_reason == REASON_SUCCESS && !judgement_take_name(client, judgement))
         *ret_reason = REASON_SERVER_UNAVAILABLE;

@@ -144,7 +144,7 @@ static const struct config *load_config(const struct arguments *arguments)
         configure_log(arguments, config);
     for (uint32_t i = 0; i < config->warning_count; i++)
         log_warning("%s", config->warnings[i]);
-    if (!config->auth.allow_anonymous && config->auth.password_file.path == NULL)
+    if (!check_anybody(config))
         log_warning(
             "auth.allow-anonymous is false and there is no other way to authenticate: nobody can connect");
     return config;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "server/builtins.h"
 #include "server/look.h"
 #include "server/mail.h"
 
@@ -87,11 +88,11 @@ static bool is_plugin(enum config_plugin_kind kind)
            kind == CONFIG_PLUGIN_PACKET_LOGGER;
 }
 
-// The plugins in the order of the file; then, built in, who guards the topics that are taboo, and who lets in
-// those whom no other knows. Returns how many; *ret_entries is the caller's to free.
+// The plugins in the order of the file, then those built in. Returns how many; *ret_entries is the caller's
+// to free.
 static uint32_t entries_of(const struct config *config, struct host_entry **ret_entries)
 {
-    struct host_entry *entries = memory_require((config->plugin_count + 2) * sizeof *entries);
+    struct host_entry *entries = memory_require((config->plugin_count + BUILTINS_MAX) * sizeof *entries);
     uint32_t count = 0;
     bool somebody_authenticates = false;
     for (uint32_t i = 0; i < config->plugin_count; i++) {
@@ -106,12 +107,8 @@ static uint32_t entries_of(const struct config *config, struct host_entry **ret_
             !config->topic_check.enabled || (config->topic_check.plugins_chosen && !plugin->filters);
         somebody_authenticates |= !entry->leaves_authenticate;
     }
-    if (config->topic_check.enabled && config->topic_check.taboo)
-        entries[count++].name = "topic_taboo";
-    if (config->auth.allow_anonymous && somebody_authenticates)
-        entries[count++].name = "auth_anonymous";
     *ret_entries = entries;
-    return count;
+    return count + builtins_add(config, somebody_authenticates, entries + count);
 }
 
 static struct worker_ceiling ceiling_of(const struct limits *limits)

@@ -83,6 +83,10 @@ enum hbmqtt_plugin_verdict {
 
     // Added to HBMQTT_ALLOW of authenticate: the client may come in, but nobody vouches for who it is.
     HBMQTT_UNVOUCHED = 0x200,
+
+    // Added to HBMQTT_DENY of authenticate: it could not be found out. The client is told that the server is
+    // unavailable, and may try again later.
+    HBMQTT_UNAVAILABLE = 0x400,
 };
 
 // Results of the broker's functions: 0, or one of these.

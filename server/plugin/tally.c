@@ -6,6 +6,7 @@ bool tally_add(struct tally *tally, int verdict)
     bool fleeting = (verdict & HBMQTT_STABLE) == 0;
     int bare = verdict_bare(verdict);
     if (bare == HBMQTT_DENY) {
+        tally->unavailable = (verdict & HBMQTT_UNAVAILABLE) != 0;
         tally->fleeting = fleeting; // what the others say changes nothing
         return true;
     }

@@ -8,7 +8,7 @@
 
 #include "server/plugin/hbmqtt_plugin.h"
 
-#define VERDICT_FLAGS (HBMQTT_STABLE | HBMQTT_UNVOUCHED)
+#define VERDICT_FLAGS (HBMQTT_STABLE | HBMQTT_UNVOUCHED | HBMQTT_UNAVAILABLE)
 
 // A verdict without its flags.
 static inline int verdict_bare(int verdict)
@@ -18,10 +18,11 @@ static inline int verdict_bare(int verdict)
 
 // Begins as zeros.
 struct tally {
-    bool allowed;  // by somebody
-    bool vouched;  // who allowed says who it is
-    bool missed;   // somebody had no opinion
-    bool fleeting; // what comes out may be something else the next time
+    bool allowed;     // by somebody
+    bool vouched;     // who allowed says who it is
+    bool missed;      // somebody had no opinion
+    bool unavailable; // who denied could not find out
+    bool fleeting;    // what comes out may be something else the next time
 };
 
 // Takes one more verdict, which is not HBMQTT_PENDING. Returns true if it denies, and nobody else is asked.

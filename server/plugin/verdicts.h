@@ -1,21 +1,13 @@
 // SPDX-License-Identifier: MIT
 // What was decided for one session about topics, where all who were asked said that it holds (HBMQTT_STABLE).
-// Each topic has one place that its hash chooses, and what was there before makes room.
 #ifndef PLUGIN_VERDICTS_H
 #define PLUGIN_VERDICTS_H
 
-#include "proto/proto.h"
-#include "server/base/base.h"
-
-#define VERDICTS_MAX         32u  // a session remembers no more
-#define VERDICTS_TOPIC_BYTES 512u // a longer topic is not remembered
-
-struct verdict_entry;
+#include "server/plugin/decisions.h"
 
 struct verdicts {
-    uint64_t epoch;  // what is remembered holds as long as this is host_verdicts
-    uint32_t latest; // the place that was looked at last
-    struct verdict_entry *entries[VERDICTS_MAX];
+    uint64_t epoch; // what is remembered holds as long as this is host_verdicts
+    struct decisions decisions;
 };
 
 struct verdict_key {

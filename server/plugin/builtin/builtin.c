@@ -6,10 +6,8 @@
 #include "server/plugin/loader.h"
 
 static const struct hbmqtt_plugin *const builtins[] = {
-    &builtin_auth_anonymous,
-    &builtin_event_logger,
-    &builtin_packet_logger,
-    &builtin_topic_taboo,
+    &builtin_auth_anonymous, &builtin_auth_file, &builtin_event_logger, &builtin_packet_logger,
+    &builtin_receive_acl,    &builtin_topic_acl, &builtin_topic_taboo,
 };
 
 const struct hbmqtt_plugin *builtin_find(const char *name)

@@ -8,6 +8,9 @@
 extern const struct hbmqtt_plugin builtin_event_logger;
 extern const struct hbmqtt_plugin builtin_packet_logger;
 extern const struct hbmqtt_plugin builtin_auth_anonymous;
+extern const struct hbmqtt_plugin builtin_auth_file;
+extern const struct hbmqtt_plugin builtin_topic_acl;
+extern const struct hbmqtt_plugin builtin_receive_acl;
 extern const struct hbmqtt_plugin builtin_topic_taboo;
 
 #endif

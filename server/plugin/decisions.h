@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// What was decided about the topics that one client had to do with lately.
+// A byte for each of the topics that one client had to do with lately.
 //
 // All of it lies in one block that is made for the first decision: heads of chains, then entries one behind
 // the other as they come. A full block gives way to an empty one of twice the size, up to
 // DECISIONS_BYTES_MAX; from there on it is emptied. What is still in use comes back by itself, each for one
 // decision.
-#ifndef ACCESS_DECISIONS_H
-#define ACCESS_DECISIONS_H
+#ifndef PLUGIN_DECISIONS_H
+#define PLUGIN_DECISIONS_H
 
 #include "proto/proto.h"
 #include "server/base/base.h"
@@ -26,10 +26,10 @@ struct decisions {
 void decisions_init(struct decisions *decisions, uint64_t hash_seed);
 void decisions_finish(struct decisions *decisions);
 
-// True and *ret_actions if this topic was put in and is still there.
-bool decisions_find(struct decisions *decisions, struct bytes topic, uint8_t *ret_actions);
+// The byte of a topic that was put in and is still there, else NULL; good until the next call.
+uint8_t *decisions_find(struct decisions *decisions, struct bytes topic);
 
 // Remembers the topic, which is not in there, unless it is too long or there is no memory.
-void decisions_put(struct decisions *decisions, struct bytes topic, uint8_t actions);
+void decisions_put(struct decisions *decisions, struct bytes topic, uint8_t byte);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include "server/access/decisions.h"
+#include "server/plugin/decisions.h"
 
 #include <stdlib.h>
 
@@ -10,7 +10,7 @@ struct entry {
     uint32_t hash;
     uint16_t next; // place of the next in the chain, in units; 0 at the end
     uint16_t length;
-    uint8_t actions;
+    uint8_t byte;
     uint8_t topic[];
 };
 
@@ -63,18 +63,17 @@ static uint32_t find_in_chain(const struct decisions *decisions, struct bytes to
     return place;
 }
 
-bool decisions_find(struct decisions *decisions, struct bytes topic, uint8_t *ret_actions)
+uint8_t *decisions_find(struct decisions *decisions, struct bytes topic)
 {
     if (decisions->latest == 0 || topic.length > DECISIONS_TOPIC_MAX)
-        return false;
+        return NULL;
     if (!entry_is(entry_at(decisions, decisions->latest), topic)) {
         uint32_t place = find_in_chain(decisions, topic);
         if (place == 0)
-            return false;
+            return NULL;
         decisions->latest = place;
     }
-    *ret_actions = entry_at(decisions, decisions->latest)->actions;
-    return true;
+    return &entry_at(decisions, decisions->latest)->byte;
 }
 
 static void make_empty(struct decisions *decisions)
@@ -101,7 +100,7 @@ static void renew(struct decisions *decisions, uint32_t bytes)
         make_empty(decisions);
 }
 
-void decisions_put(struct decisions *decisions, struct bytes topic, uint8_t actions)
+void decisions_put(struct decisions *decisions, struct bytes topic, uint8_t byte)
 {
     uint32_t bytes = (uint32_t)(offsetof(struct entry, topic) + topic.length + UNIT - 1) / UNIT * UNIT;
     if (topic.length > DECISIONS_TOPIC_MAX)
@@ -116,7 +115,7 @@ void decisions_put(struct decisions *decisions, struct bytes topic, uint8_t acti
     uint16_t *head = head_of(decisions, entry->hash);
     entry->next = *head;
     entry->length = (uint16_t)topic.length;
-    entry->actions = actions;
+    entry->byte = byte;
     if (topic.length > 0)
         memcpy(entry->topic, topic.data, topic.length);
     *head = (uint16_t)place;
