@@ -45,18 +45,15 @@ static char *next_field(char **line)
     return field;
 }
 
-static bool answer(struct acl *acl, char *line)
+static bool answer(const struct acl *acl, char *line)
 {
     enum acl_action action = action_of(next_field(&line));
     struct permit_identity identity = {.user = bytes_of(next_field(&line))};
     identity.client_id = bytes_of(next_field(&line));
     struct bytes text = bytes_of(next_field(&line));
-    struct permit *permit = NULL;
-    if (permit_create(acl, &identity, &permit) != 0)
-        die("no memory");
-    bool allowed = permit_allows(permit, action, text);
-    permit_destroy(permit);
-    return allowed;
+    struct permit permit;
+    permit_init(&permit, acl, &identity);
+    return permit_allows(&permit, action, text);
 }
 
 int main(int argc, char **argv)

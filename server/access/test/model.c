@@ -247,13 +247,12 @@ struct acl *model_build(const struct model *model, uint64_t hash_seed)
     return acl_builder_finish(builder);
 }
 
-struct permit *model_permit(struct acl *acl, const struct model_client *client)
+struct permit model_permit(const struct acl *acl, const struct model_client *client)
 {
-    struct permit *permit = NULL;
+    struct permit permit;
     struct permit_identity identity = {.user = bytes_of(client->user),
                                        .client_id = bytes_of(client->client_id)};
-    if (permit_create(acl, &identity, &permit) != 0)
-        abort();
+    permit_init(&permit, acl, &identity);
     return permit;
 }
 

@@ -44,7 +44,8 @@ bool model_allows_filter(const struct model *model, const struct model_client *c
 // The rules of the model as an ACL.
 struct acl *model_build(const struct model *model, uint64_t hash_seed);
 
-struct permit *model_permit(struct acl *acl, const struct model_client *client);
+// Borrows both.
+struct permit model_permit(const struct acl *acl, const struct model_client *client);
 
 // To standard error.
 void model_print(const struct model *model, const struct model_client *client);

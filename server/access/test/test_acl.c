@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "server/access/acl_tree.h"
+#include "test/heap.h"
 #include "test/suite.h"
 
 #define MANY    10000u
@@ -67,20 +68,18 @@ static void finish(void)
     acl = acl_builder_finish(builder);
 }
 
-static struct permit *permit_for(const char *user, const char *client_id)
+static struct permit permit_for(const char *user, const char *client_id)
 {
     struct permit_identity identity = {.user = bytes_of(user), .client_id = bytes_of(client_id)};
-    struct permit *permit = NULL;
-    CU_ASSERT_FATAL(permit_create(acl, &identity, &permit) == 0);
+    struct permit permit;
+    permit_init(&permit, acl, &identity);
     return permit;
 }
 
 static bool may(const char *user, const char *client_id, enum acl_action action, const char *text)
 {
-    struct permit *permit = permit_for(user, client_id);
-    bool allowed = permit_allows(permit, action, bytes_of(text));
-    permit_destroy(permit);
-    return allowed;
+    struct permit permit = permit_for(user, client_id);
+    return permit_allows(&permit, action, bytes_of(text));
 }
 
 static bool publishes(const char *user, const char *topic)
@@ -238,6 +237,31 @@ static void an_action_that_is_not_restricted_is_allowed_unless_denied(void)
     CU_ASSERT_TRUE(may("u", "c", ACL_RECEIVE, "b"));
     CU_ASSERT_FALSE(may("u", "c", ACL_RECEIVE, "secret"));
     CU_ASSERT_FALSE(may("u", "c", ACL_RECEIVE, "secret/b"));
+    acl_unref(acl);
+}
+
+static void an_action_without_rules_is_everybodys_or_nobodys(void)
+{
+    for (uint32_t restricted = 0; restricted <= ACL_ACTIONS; restricted++) {
+        begin((uint8_t)restricted);
+        allow_user("bob", "a");
+        finish();
+        for (uint32_t action = ACL_PUBLISH; action <= ACL_RECEIVE; action *= 2)
+            CU_ASSERT_EQUAL(may("alice", "c", action, "a"), (restricted & action) == 0);
+        acl_unref(acl);
+    }
+}
+
+static void publishing_and_receiving_are_told_apart(void)
+{
+    begin(ACL_ACTIONS);
+    allow(ACL_PUBLISH, "up/#");
+    allow(ACL_RECEIVE, "down/#");
+    finish();
+    CU_ASSERT_TRUE(may("u", "c", ACL_PUBLISH, "up/1"));
+    CU_ASSERT_FALSE(may("u", "c", ACL_RECEIVE, "up/1"));
+    CU_ASSERT_FALSE(may("u", "c", ACL_PUBLISH, "down/1"));
+    CU_ASSERT_TRUE(may("u", "c", ACL_RECEIVE, "down/1"));
     acl_unref(acl);
 }
 
@@ -432,19 +456,48 @@ static void deep_rules_and_topics_end_at_the_bound(void)
     rule.filter.length = 2 * ACL_LEVELS_MAX - 1;
     CU_ASSERT_PTR_NULL(acl_builder_add(builder, &rule));
     finish();
-    struct permit *permit = permit_for("u", "c");
+    struct permit permit = permit_for("u", "c");
     for (size_t levels = 1; levels <= 2 * ACL_LEVELS_MAX; levels++) {
         struct bytes filter = {(uint8_t *)text, 2 * levels - 1};
-        CU_ASSERT_EQUAL(permit_allows(permit, ACL_SUBSCRIBE, filter), levels == ACL_LEVELS_MAX);
+        CU_ASSERT_EQUAL(permit_allows(&permit, ACL_SUBSCRIBE, filter), levels == ACL_LEVELS_MAX);
     }
     for (size_t i = 0; i < sizeof(text); i++)
         text[i] = i % 2 == 0 ? 'a' : '/';
     for (size_t levels = 1; levels <= 2 * ACL_LEVELS_MAX; levels++) {
         struct bytes topic = {(uint8_t *)text, 2 * levels - 1};
-        CU_ASSERT_EQUAL(permit_allows(permit, ACL_PUBLISH, topic), levels == ACL_LEVELS_MAX);
+        CU_ASSERT_EQUAL(permit_allows(&permit, ACL_PUBLISH, topic), levels == ACL_LEVELS_MAX);
     }
-    permit_destroy(permit);
     acl_unref(acl);
+}
+
+static void topics_are_judged_to_their_ends_however_long(void)
+{
+    static uint8_t text[TOPIC_BYTES_MAX];
+    memset(text, 'x', sizeof(text));
+    memcpy(text, "a/", 2);
+    begin(ACL_ACTIONS);
+    allow(ACL_ACTIONS, "a/+");
+    finish();
+    struct permit permit = permit_for("u", "c");
+    for (size_t length = 3; length <= sizeof(text); length = length * 2 + 5) {
+        struct bytes topic = {text, length};
+        CU_ASSERT_TRUE(permit_allows(&permit, ACL_PUBLISH, topic));
+        text[length - 1] = '/';
+        CU_ASSERT_FALSE(permit_allows(&permit, ACL_PUBLISH, topic));
+        text[length - 1] = 'x';
+    }
+    acl_unref(acl);
+}
+
+static void an_unfinished_rule_set_leaves_nothing_behind(void)
+{
+    uint64_t before = heap_blocks();
+    begin(0);
+    allow_user("u", "a/+/b/#");
+    join("g", "v");
+    CU_ASSERT(heap_blocks() > before);
+    acl_builder_destroy(builder);
+    CU_ASSERT_EQUAL(heap_blocks(), before);
 }
 
 static int compare_hashes(const void *a, const void *b)
@@ -475,18 +528,17 @@ static void the_same_levels_of_many_users_do_not_collide(void)
     acl_tree_finish(&tree);
 }
 
-// Each thread has a reference at the start; whoever comes last frees the rule set. Returns NULL if all went
-// well.
-static void *open_and_close(void *argument)
+// Each thread has a reference at the start; whoever comes last frees the rule set, and nobody else touches
+// the heap. Returns NULL if all went well.
+static void *ask_and_let_go(void *argument)
 {
     struct acl *shared = argument;
     bool good = true;
     for (uint32_t i = 0; i < MANY; i++) {
         struct permit_identity identity = {.user = bytes_of("u"), .client_id = bytes_of("c")};
-        struct permit *permit = NULL;
-        good = good && permit_create(shared, &identity, &permit) == 0;
-        good = good && permit != NULL && permit_allows(permit, ACL_PUBLISH, bytes_of("a/b"));
-        permit_destroy(permit);
+        struct permit permit;
+        permit_init(&permit, shared, &identity);
+        good = good && permit_allows(&permit, ACL_PUBLISH, bytes_of("a/b"));
     }
     acl_unref(shared);
     return good ? NULL : shared;
@@ -499,7 +551,7 @@ static void threads_share_a_rule_set(void)
     allow(ACL_ACTIONS, "a/#");
     finish();
     for (uint32_t i = 0; i < THREADS; i++)
-        CU_ASSERT_FATAL(pthread_create(&threads[i], NULL, open_and_close, acl_ref(acl)) == 0);
+        CU_ASSERT_FATAL(pthread_create(&threads[i], NULL, ask_and_let_go, acl_ref(acl)) == 0);
     acl_unref(acl);
     for (uint32_t i = 0; i < THREADS; i++) {
         void *fault;
@@ -516,6 +568,9 @@ int main(void)
          a_denied_topic_among_those_of_a_filter_refuses_it},
         {"an action that is not restricted is allowed unless denied",
          an_action_that_is_not_restricted_is_allowed_unless_denied},
+        {"an action without rules is everybody's or nobody's",
+         an_action_without_rules_is_everybodys_or_nobodys},
+        {"publishing and receiving are told apart", publishing_and_receiving_are_told_apart},
         {"a denial wins in any order", a_denial_wins_in_any_order},
         {"each client has its own rules and those for everybody",
          each_client_has_its_own_rules_and_those_for_everybody},
@@ -529,6 +584,8 @@ int main(void)
         {"what is no rule is refused with what was expected",
          what_is_no_rule_is_refused_with_what_was_expected},
         {"deep rules and topics end at the bound", deep_rules_and_topics_end_at_the_bound},
+        {"topics are judged to their ends, however long", topics_are_judged_to_their_ends_however_long},
+        {"an unfinished rule set leaves nothing behind", an_unfinished_rule_set_leaves_nothing_behind},
         {"the same levels of many users do not collide", the_same_levels_of_many_users_do_not_collide},
         {"threads share a rule set", threads_share_a_rule_set},
     };

@@ -29,11 +29,9 @@ static void read_text(const char *text)
 static bool may(const char *user, enum acl_action action, const char *text)
 {
     struct permit_identity identity = {.user = bytes_of(user), .client_id = bytes_of("c1")};
-    struct permit *permit = NULL;
-    CU_ASSERT_FATAL(permit_create(acl, &identity, &permit) == 0);
-    bool allowed = permit_allows(permit, action, bytes_of(text));
-    permit_destroy(permit);
-    return allowed;
+    struct permit permit;
+    permit_init(&permit, acl, &identity);
+    return permit_allows(&permit, action, bytes_of(text));
 }
 
 // Which of PUBLISH, SUBSCRIBE and RECEIVE are allowed.
