@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
-#include "server/access/decisions.h"
+#include "server/plugin/decisions.h"
 
+#include "test/heap.h"
 #include "test/suite.h"
 
-#define SEED   5u
-#define STEPS  200000u
-#define TOPICS 3000u
-#define NAMES  300000u // of so many, several pairs have hashes that agree in 32 bits
+#define SEED       5u
+#define STEPS      200000u
+#define TOPICS     3000u
+#define TEXT_BYTES 48u
+#define NAMES      300000u // of so many, several pairs have hashes that agree in 32 bits
 
 static struct decisions decisions;
 
@@ -17,14 +19,13 @@ static void open_decisions(void)
 
 static bool finds(const char *topic, uint8_t expected)
 {
-    uint8_t actions = 0xff;
-    return decisions_find(&decisions, bytes_of(topic), &actions) && actions == expected;
+    const uint8_t *byte = decisions_find(&decisions, bytes_of(topic));
+    return byte != NULL && *byte == expected;
 }
 
 static bool knows(const char *topic)
 {
-    uint8_t actions;
-    return decisions_find(&decisions, bytes_of(topic), &actions);
+    return decisions_find(&decisions, bytes_of(topic)) != NULL;
 }
 
 static void what_was_put_in_is_found(void)
@@ -45,18 +46,28 @@ static void what_was_put_in_is_found(void)
     decisions_finish(&decisions);
 }
 
+static void a_byte_that_was_found_can_be_changed(void)
+{
+    open_decisions();
+    decisions_put(&decisions, bytes_of("a"), 1);
+    decisions_put(&decisions, bytes_of("b"), 2);
+    *decisions_find(&decisions, bytes_of("a")) = 9;
+    CU_ASSERT_TRUE(finds("b", 2));
+    CU_ASSERT_TRUE(finds("a", 9));
+    decisions_finish(&decisions);
+}
+
 static void a_topic_that_is_too_long_is_not_kept(void)
 {
     static uint8_t text[DECISIONS_TOPIC_MAX + 1];
     struct bytes longest = {text, DECISIONS_TOPIC_MAX};
     struct bytes longer = {text, DECISIONS_TOPIC_MAX + 1};
-    uint8_t actions;
     open_decisions();
     decisions_put(&decisions, longer, 1);
     CU_ASSERT_PTR_NULL(decisions.block);
     decisions_put(&decisions, longest, 1);
-    CU_ASSERT_TRUE(decisions_find(&decisions, longest, &actions));
-    CU_ASSERT_FALSE(decisions_find(&decisions, longer, &actions));
+    CU_ASSERT_PTR_NOT_NULL(decisions_find(&decisions, longest));
+    CU_ASSERT_PTR_NULL(decisions_find(&decisions, longer));
     decisions_finish(&decisions);
 }
 
@@ -113,29 +124,92 @@ static void nothing_is_ever_found_that_was_not_put_in(void)
     for (uint32_t step = 0; step < STEPS; step++) {
         char topic[128];
         uint32_t number = suite_below(&random, suite_below(&random, 4) == 0 ? TOPICS : 50);
-        uint8_t actions = 0;
         (void)snprintf(topic, sizeof(topic), "%*u", (int)(1 + number % 90), number);
-        if (decisions_find(&decisions, bytes_of(topic), &actions)) {
-            CU_ASSERT_FATAL(put[number] != 0 && actions == put[number]);
+        if (knows(topic)) {
+            CU_ASSERT_FATAL(put[number] != 0 && finds(topic, put[number]));
             found++;
             continue;
         }
         put[number] = 1 + (uint8_t)suite_below(&random, 7);
         decisions_put(&decisions, bytes_of(topic), put[number]);
-        CU_ASSERT_FATAL(decisions_find(&decisions, bytes_of(topic), &actions) && actions == put[number]);
+        CU_ASSERT_FATAL(finds(topic, put[number]));
         CU_ASSERT_FATAL(decisions.used <= decisions.size && decisions.size <= DECISIONS_BYTES_MAX);
     }
     CU_ASSERT(found > STEPS / 2);
     decisions_finish(&decisions);
 }
 
+static struct bytes numbered(char text[TEXT_BYTES], uint32_t number)
+{
+    (void)snprintf(text, TEXT_BYTES, "plant/%u/temperature/of/the/press", number);
+    return bytes_of(text);
+}
+
+// Returns how many of so many topics in turn were found.
+static uint32_t ask_in_turn(uint32_t steps, uint32_t topics)
+{
+    char text[TEXT_BYTES];
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < steps; i++) {
+        struct bytes topic = numbered(text, i % topics);
+        const uint8_t *byte = decisions_find(&decisions, topic);
+        CU_ASSERT(byte == NULL || *byte == (uint8_t)(i % topics));
+        found += byte != NULL;
+        if (byte == NULL)
+            decisions_put(&decisions, topic, (uint8_t)(i % topics));
+    }
+    return found;
+}
+
+static void topics_in_use_are_found_and_allocate_nothing(void)
+{
+    open_decisions();
+    for (uint32_t topics = 1; topics <= 64; topics *= 8) {
+        ask_in_turn(3 * topics, topics); // a growing memory forgets
+        uint64_t before = heap_allocations();
+        CU_ASSERT_EQUAL(ask_in_turn(1000, topics), 1000);
+        CU_ASSERT_EQUAL(heap_allocations(), before);
+    }
+    decisions_finish(&decisions);
+}
+
+static void more_topics_than_there_is_room_for_allocate_nothing_either(void)
+{
+    open_decisions();
+    ask_in_turn(TOPICS, TOPICS);
+    CU_ASSERT_EQUAL(decisions.size, DECISIONS_BYTES_MAX);
+    uint64_t before = heap_allocations();
+    ask_in_turn(3 * TOPICS, TOPICS);
+    CU_ASSERT_EQUAL(heap_allocations(), before);
+    CU_ASSERT_EQUAL(decisions.size, DECISIONS_BYTES_MAX);
+    decisions_finish(&decisions);
+    CU_ASSERT_EQUAL(heap_blocks(), 0);
+}
+
+static void without_memory_what_is_there_goes_on(void)
+{
+    for (uint64_t passed = 0; passed < 4; passed++) {
+        open_decisions();
+        heap_fail_after(passed);
+        ask_in_turn(1000, 200);
+        CU_ASSERT_TRUE(heap_recover());
+        decisions_finish(&decisions);
+        CU_ASSERT_EQUAL(heap_blocks(), 0);
+    }
+}
+
 int main(void)
 {
     static const struct suite_case cases[] = {
         {"what was put in is found", what_was_put_in_is_found},
+        {"a byte that was found can be changed", a_byte_that_was_found_can_be_changed},
         {"a topic that is too long is not kept", a_topic_that_is_too_long_is_not_kept},
         {"topics whose hashes agree are told apart", topics_whose_hashes_agree_are_told_apart},
         {"nothing is ever found that was not put in", nothing_is_ever_found_that_was_not_put_in},
+        {"topics in use are found and allocate nothing", topics_in_use_are_found_and_allocate_nothing},
+        {"more topics than there is room for allocate nothing either",
+         more_topics_than_there_is_room_for_allocate_nothing_either},
+        {"without memory what is there goes on", without_memory_what_is_there_goes_on},
     };
     return SUITE_RUN("decisions", cases);
 }
