@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: MIT
-// Micro-benchmarks of access control: what a permit costs each PUBLISH, and a SUBSCRIBE.
+// Micro-benchmarks of access control: what a decision costs by an ACL, and where it is remembered.
 //
-// What one operation is, for a client with so many rules:
-//     permit-none               no rules at all
-//     permit-10-rules           the topic that was judged before
-//     permit-10k-rules          the same
-//     permit-10k-64-topics      one of 64 topics in turn
-//     permit-10k-new-topic      a topic that is not remembered
-//     permit-10k-subscribe      a filter that is granted, with a wildcard
+// What one operation is:
+//     acl-10k-name              a PUBLISH to another topic each time, by a client with 10,000 rules
+//     acl-10k-subscribe         a filter that is granted to it, with a wildcard
+//     verdict-1-topic           the verdict of the topic that was looked for before
+//     verdict-64-topics         of one of 64 topics in turn
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "bench/micro.h"
 #include "proto/proto.h"
 #include "server/access/access.h"
+#include "server/plugin/plugin.h"
 
-#define RULES_FEW   10u
-#define RULES_MANY  10000u
+#define RULES       10000u
 #define TOPIC_BYTES 48u
-#define TOPICS      64u
-#define TOPICS_NEW  4096u // more than a permit remembers
+#define TOPICS      4096u
+#define TOPICS_KEPT 64u
 
-static struct permit *permit;
-static char texts[TOPICS_NEW][TOPIC_BYTES];
-static struct bytes topics[TOPICS_NEW];
+static struct acl *acl;
+static struct verdicts *verdicts;
+static char texts[TOPICS][TOPIC_BYTES];
+static struct bytes topics[TOPICS];
 static uint32_t topic_at;
 
 static void die(const char *what)
@@ -52,54 +51,52 @@ static void add_numbered(struct acl_builder *builder, uint32_t number)
                                         .filter = bytes_of(filter)});
 }
 
-static void prepare(uint32_t rules)
+static void prepare_topics(void)
 {
-    struct acl_builder *builder = acl_builder_create(7);
-    struct permit_identity identity = {.user = bytes_of("press-operator"),
-                                       .client_id = bytes_of("terminal-7")};
-    acl_builder_restrict(builder, ACL_ACTIONS);
-    for (uint32_t number = 0; number < rules; number++)
-        add_numbered(builder, number);
-    struct acl *acl = acl_builder_finish(builder);
-    if (permit_create(acl, &identity, &permit) != 0)
-        die("no memory");
-    acl_unref(acl);
-    for (uint32_t index = 0; index < TOPICS_NEW; index++) {
-        uint32_t number = index * 7919 % rules / 10 * 10 + 2; // a prime: they lie everywhere
+    for (uint32_t index = 0; index < TOPICS; index++) {
+        uint32_t number = index * 7919 % RULES / 10 * 10 + 2; // a prime: they lie everywhere
         (void)snprintf(texts[index], TOPIC_BYTES, "plant/%u/line/7/press/%u", number / 100, number % 100);
         topics[index] = bytes_of(texts[index]);
     }
     topic_at = 0;
 }
 
-static void prepare_none(void)
+static void prepare_acl(void)
 {
-    prepare(RULES_FEW);
-    permit_destroy(permit);
-    permit = NULL;
+    struct acl_builder *builder = acl_builder_create(7);
+    acl_builder_restrict(builder, ACL_ACTIONS);
+    for (uint32_t number = 0; number < RULES; number++)
+        add_numbered(builder, number);
+    acl = acl_builder_finish(builder);
+    prepare_topics();
 }
 
-static void prepare_few(void)
+static void finish_acl(void)
 {
-    prepare(RULES_FEW);
+    acl_unref(acl);
 }
 
-static void prepare_many(void)
+static bool ask_acl(enum acl_action action, struct bytes text)
 {
-    prepare(RULES_MANY);
+    struct permit_identity identity = {.user = bytes_of("press-operator"),
+                                       .client_id = bytes_of("terminal-7")};
+    struct permit permit;
+    permit_init(&permit, acl, &identity);
+    return permit_allows(&permit, action, text);
 }
 
-static void finish(void)
+static struct bytes next_topic(uint32_t topics_count)
 {
-    permit_destroy(permit);
+    struct bytes topic = topics[topic_at];
+    topic_at = topic_at + 1 < topics_count ? topic_at + 1 : 0;
+    return topic;
 }
 
-static uint64_t publish_topics(uint32_t count, uint32_t topics_count)
+static uint64_t run_name(uint32_t count)
 {
     uint64_t sum = 0;
     for (uint32_t done = 0; done < count; done++) {
-        sum += permit_allows(permit, ACL_PUBLISH, topics[topic_at]);
-        topic_at = topic_at + 1 < topics_count ? topic_at + 1 : 0;
+        sum += ask_acl(ACL_PUBLISH, next_topic(TOPICS));
         micro_forget();
     }
     if (sum != count)
@@ -107,26 +104,11 @@ static uint64_t publish_topics(uint32_t count, uint32_t topics_count)
     return sum;
 }
 
-static uint64_t run_one(uint32_t count)
-{
-    return publish_topics(count, 1);
-}
-
-static uint64_t run_several(uint32_t count)
-{
-    return publish_topics(count, TOPICS);
-}
-
-static uint64_t run_new(uint32_t count)
-{
-    return publish_topics(count, TOPICS_NEW);
-}
-
 static uint64_t run_subscribe(uint32_t count)
 {
     uint64_t sum = 0;
     for (uint32_t done = 0; done < count; done++) {
-        sum += permit_allows(permit, ACL_SUBSCRIBE, bytes_of("plant/40/line/+/press/70"));
+        sum += ask_acl(ACL_SUBSCRIBE, bytes_of("plant/40/line/+/press/70"));
         micro_forget();
     }
     if (sum != count)
@@ -134,12 +116,58 @@ static uint64_t run_subscribe(uint32_t count)
     return sum;
 }
 
+static struct verdict_key key_of(struct bytes topic)
+{
+    return (struct verdict_key){.epoch = 1, .hash_seed = 7, .action = HBMQTT_FILTER_PUBLISH, .topic = topic};
+}
+
+// A growing memory forgets, so all are put in until all are there.
+static void prepare_verdicts(void)
+{
+    prepare_topics();
+    for (uint32_t kept = 0; kept < TOPICS_KEPT;) {
+        struct verdict_key key = key_of(next_topic(TOPICS_KEPT));
+        bool there = verdicts_find(verdicts, &key) == HBMQTT_ALLOW;
+        if (!there)
+            verdicts_put(&verdicts, &key, HBMQTT_ALLOW);
+        kept = there ? kept + 1 : 0;
+    }
+    topic_at = 0;
+}
+
+static void finish_verdicts(void)
+{
+    verdicts_destroy(verdicts);
+    verdicts = NULL;
+}
+
+static uint64_t find_verdicts(uint32_t count, uint32_t topics_count)
+{
+    uint64_t sum = 0;
+    for (uint32_t done = 0; done < count; done++) {
+        struct verdict_key key = key_of(next_topic(topics_count));
+        sum += verdicts_find(verdicts, &key) == HBMQTT_ALLOW;
+        micro_forget();
+    }
+    if (sum != count)
+        die("a verdict was forgotten");
+    return sum;
+}
+
+static uint64_t run_one(uint32_t count)
+{
+    return find_verdicts(count, 1);
+}
+
+static uint64_t run_several(uint32_t count)
+{
+    return find_verdicts(count, TOPICS_KEPT);
+}
+
 const struct micro micro_access[] = {
-    {"permit-none", prepare_none, run_one, finish},
-    {"permit-10-rules", prepare_few, run_one, finish},
-    {"permit-10k-rules", prepare_many, run_one, finish},
-    {"permit-10k-64-topics", prepare_many, run_several, finish},
-    {"permit-10k-new-topic", prepare_many, run_new, finish},
-    {"permit-10k-subscribe", prepare_many, run_subscribe, finish},
+    {"acl-10k-name", prepare_acl, run_name, finish_acl},
+    {"acl-10k-subscribe", prepare_acl, run_subscribe, finish_acl},
+    {"verdict-1-topic", prepare_verdicts, run_one, finish_verdicts},
+    {"verdict-64-topics", prepare_verdicts, run_several, finish_verdicts},
     {.name = NULL},
 };
