@@ -8,7 +8,10 @@ void permit_init(struct permit *permit, const struct acl *acl, const struct perm
     const struct acl_rules *rules = acl_rules_for(acl, identity->user);
     permit->restricted = rules->restricted;
     permit->judged = rules->restricted | (rules->marks & ACL_DENY_MARKS) >> ACL_DENY_SHIFT;
-    acl_client_init(&permit->client, rules, identity->user, identity->client_id);
+    bool templates = (rules->marks & ACL_TEMPLATE_MARK) != 0; // else nobody looks at the values
+    const struct bytes none = {0};
+    acl_client_init(&permit->client, rules, templates ? identity->user : none,
+                    templates ? identity->client_id : none);
 }
 
 static bool filter_allowed(const struct permit *permit, enum acl_action action, struct bytes filter)

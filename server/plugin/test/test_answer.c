@@ -58,7 +58,7 @@ static void everything_is_copied(void)
 
 static void an_answer_is_no_pending_and_no_other_number(void)
 {
-    static const int wrong[] = {HBMQTT_PENDING, -1, 5, 0x400, HBMQTT_PENDING | HBMQTT_STABLE};
+    static const int wrong[] = {HBMQTT_PENDING, -1, 5, 0x800, HBMQTT_PENDING | HBMQTT_STABLE};
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct hbmqtt_plugin_answer given = answer_of(wrong[i]);
         CU_ASSERT_EQUAL(refused(&given), HBMQTT_PLUGIN_ERROR_ARGUMENT);
