@@ -12,12 +12,25 @@
 #define GENERATED_ID_BYTES 32u
 #define STEP_WILL          2u // of the judgement of a CONNECT: the client may come in
 
+// A session goes by the limits of the listener where its client came from last, so that one keeps its number.
+static void attach_to_listener(struct shard *shard, struct session *session, uint8_t listener)
+{
+    atomic_fetch_add(&shard->broker->listeners[listener].sessions, 1);
+    session->listener = listener;
+}
+
+static void attach_leave_listener(struct shard *shard, const struct session *session)
+{
+    atomic_fetch_sub(&shard->broker->listeners[session->listener].sessions, 1);
+}
+
 void attach_end_session(struct shard *shard, struct session *session)
 {
     if (shard->phase == SHARD_SERVING)
         witness_expiry(shard, session);
     unsubscribe_all(shard, session);
     identity_give(session, NULL);
+    attach_leave_listener(shard, session);
     session_registry_remove(&shard->sessions, session);
     session_destroy(session, &shard->turn);
     atomic_fetch_sub(&shard->broker->sessions, 1);
@@ -26,8 +39,8 @@ void attach_end_session(struct shard *shard, struct session *session)
 
 // The session for an accepted CONNECT: the one that is there, or a new one; NULL at the ceiling.
 // [MQTT-3.1.2-4, MQTT-3.1.2-6]
-static struct session *attach_session(struct shard *shard, struct bytes client_id, bool clean,
-                                      bool *ret_present)
+static struct session *attach_session(struct shard *shard, uint8_t listener, struct bytes client_id,
+                                      bool clean, bool *ret_present)
 {
     struct session *session = session_registry_find(&shard->sessions, client_id);
     if (session != NULL && session->link != NULL)
@@ -39,13 +52,17 @@ static struct session *attach_session(struct shard *shard, struct bytes client_i
         session = NULL;
     }
     *ret_present = session != NULL;
-    if (session != NULL)
+    if (session != NULL) {
+        attach_leave_listener(shard, session);
+        attach_to_listener(shard, session, listener);
         return session;
+    }
     if (atomic_fetch_add(&shard->broker->sessions, 1) >= shard->turn.limits->sessions_max) {
         atomic_fetch_sub(&shard->broker->sessions, 1);
         return NULL;
     }
     session = session_create(client_id, clean);
+    attach_to_listener(shard, session, listener);
     session_registry_add(&shard->sessions, session);
     counter_add(&shard->counters.sessions, 1);
     return session;
@@ -108,7 +125,7 @@ static void attach_open(struct shard *shard, struct client *client, struct bytes
 {
     struct link *link = &client->link;
     bool present;
-    struct session *session = attach_session(shard, client_id, connect->clean, &present);
+    struct session *session = attach_session(shard, link->listener, client_id, connect->clean, &present);
     if (session == NULL || !attach_keep_will(client, connect, judgement)) {
         if (session != NULL && !present)
             attach_end_session(shard, session);
@@ -253,7 +270,7 @@ void attach_hand_over(struct shard *shard, struct client *client)
     mail_handover(shard, broker_place(shard->broker, packet.connect.client_id),
                   &(struct client_arrival){.fd = client->connection.fd,
                                            .layers = client->connection.layers,
-                                           .listener = client->listener,
+                                           .terms = listener_terms_ref(client->terms),
                                            .received = moving,
                                            .authenticated = true,
                                            .identity = client->identity});

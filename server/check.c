@@ -37,7 +37,7 @@ static bool check_fail(const char *line)
 }
 
 // What the files hold that the plugins of authentication and access read.
-static bool check_access(const struct config *config)
+bool check_access(const struct config *config)
 {
     char line[ACL_FILE_ERROR_BYTES];
     _Static_assert(ACL_FILE_ERROR_BYTES >= PASSWORD_FILE_LINE_BYTES, "one room for both");

@@ -105,6 +105,7 @@ void client_free(struct shard *shard, struct client *client)
     link_finish(&client->link);
     if (client->moving != NULL)
         segment_unref(client->moving);
+    listener_terms_unref(client->terms);
     slot_release(shard, client->id);
     free(client);
 }
@@ -202,14 +203,14 @@ static void client_guess(struct client *client, struct bytes received)
     if (!bytes_begin_with(received, bytes_of("GET ")) && !bytes_begin_with(received, bytes_of("HEAD ")))
         return;
     client->why = "it speaks HTTP; this listener is not of type ws";
-    if (!client->listener->layers.websocket)
+    if (!client->terms->layers.websocket)
         outbox_put_bytes(&client->link.outbox, bytes_of(answer));
 }
 
 // Where plugins are asked about credentials, the protocol side is not to judge them.
 static const struct access *client_access(const struct shard *shard)
 {
-    return roster_concerned(shard->roster, CALL_AUTHENTICATE) ? NULL : &shard->broker->access;
+    return roster_concerned(shard->roster, CALL_AUTHENTICATE) ? NULL : &shard->regime->access;
 }
 
 void client_work_off(struct shard *shard, struct client *client, struct bytes received)
@@ -271,12 +272,13 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
         (void)close(arrival->fd); // the broker stops: nobody serves it any more
         layers_destroy(arrival->layers);
         identity_destroy(arrival->identity);
-        client_uncount(shard, arrival->listener);
+        client_uncount(shard, arrival->terms->listener);
+        listener_terms_unref(arrival->terms);
         return;
     }
     layers_move(arrival->layers, &shard->tls_pool);
     struct client *client = memory_require(sizeof *client);
-    uint8_t listener = (uint8_t)(arrival->listener - shard->broker->listeners);
+    uint8_t listener = (uint8_t)arrival->terms->listener->number;
     const struct limits *limits = turn_limits(&shard->turn, listener);
     const struct link_options options = {.chunks = &shard->chunks,
                                          .outbox_bytes_max = limits->outbox_bytes_max,
@@ -289,7 +291,7 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
     client->judged = arrival->authenticated;
     client->identity = arrival->identity;
     client->told_by = shard->adopted;
-    client->listener = arrival->listener;
+    client->terms = arrival->terms;
     client->timer.kind = TIMER_CLIENT;
     client->told_dropped = 1;
     list_init(&client->sending);
@@ -305,34 +307,41 @@ void client_create(struct shard *shard, const struct client_arrival *arrival)
         connection_receive(&client->connection, shard->ring);
 }
 
-static bool client_count(struct shard *shard, struct listener *listener)
+static bool client_count(struct shard *shard, const struct listener_terms *terms)
 {
+    struct listener *listener = terms->listener;
     uint64_t all = atomic_fetch_add(&shard->broker->connections, 1);
     uint64_t here = atomic_fetch_add(&listener->connections, 1);
-    if (all < shard->turn.limits->connections_max && here < listener->connections_max)
+    if (all < shard->turn.limits->connections_max && here < terms->connections_max)
         return true;
     client_uncount(shard, listener);
     return false;
 }
 
-void client_accepted(struct shard *shard, struct listener *listener, int fd)
+void client_accepted(struct shard *shard, struct listener_terms *terms, int fd)
 {
+    struct listener *listener = terms->listener;
     counter_add(&shard->counters.connections_total, 1);
-    if (!client_count(shard, listener)) {
+    if (!client_count(shard, terms)) {
         counter_add(&shard->counters.connections_refused, 1);
         log_peer("a connection on %s is refused: the limit connections_max is reached", listener->address);
         (void)close(fd); // nothing was written to it
         return;
     }
     bool failed = false;
-    struct layers *layers = layers_create(listener, &shard->tls_pool, &failed);
+    struct layers *layers = layers_create(terms, &shard->tls_pool, &failed);
     if (failed) {
         log_peer("out of memory for a connection on %s; it is closed", listener->address);
         client_uncount(shard, listener);
         (void)close(fd); // nothing was written to it
         return;
     }
-    client_create(shard, &(struct client_arrival){.fd = fd, .layers = layers, .listener = listener});
+    const struct client_arrival arrival = {
+        .fd = fd,
+        .layers = layers,
+        .terms = listener_terms_ref(terms),
+    };
+    client_create(shard, &arrival);
 }
 
 static bool client_listens(const struct client *client)
@@ -596,7 +605,7 @@ void client_reap(struct shard *shard)
     while ((node = list_first(&shard->dead)) != NULL) {
         struct client *client = container_of(node, struct client, place);
         connection_close(&client->connection);
-        client_uncount(shard, client->listener);
+        client_uncount(shard, client->terms->listener);
         client_free(shard, client);
     }
 }

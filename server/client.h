@@ -32,7 +32,7 @@ struct client {
     uint64_t id;
     uint64_t send_since_ns; // when the send that is with the kernel began, or stalled last
     uint64_t told_dropped;  // of link.dropped, the next number that is told
-    struct listener *listener;
+    struct listener_terms *terms; // that it was accepted on
     struct list replay_requests; // subscriptions whose retained messages are still to be looked up
     uint32_t replay_request_count;
     bool deaf; // has more to send than its outbox may hold, and is not read from until that has gone
@@ -56,7 +56,7 @@ struct client {
 struct client_arrival {
     int fd;
     struct layers *layers; // taken
-    struct listener *listener;
+    struct listener_terms *terms; // taken
     struct bytes received;
     bool authenticated;        // also: judged by the plugins
     struct identity *identity; // taken; or NULL
@@ -67,7 +67,7 @@ void client_create(struct shard *shard, const struct client_arrival *arrival);
 struct client *client_find(struct shard *shard, uint64_t id);
 
 // Events of the ring and of the clock.
-void client_accepted(struct shard *shard, struct listener *listener, int fd);
+void client_accepted(struct shard *shard, struct listener_terms *terms, int fd);
 void client_received(struct shard *shard, const struct ring_event *event);
 void client_timer_expired(struct shard *shard, struct timer *timer);
 

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "server/handshake.h"
 
+#include "server/acceptor.h"
+
 static bool handshake_step_left(const struct shard *shard, const struct client *client)
 {
-    return shard->handshake_steps < client->listener->handshakes_max;
+    return shard->handshake_steps < client->terms->handshakes_max;
 }
 
 bool handshake_take(struct shard *shard, struct client *client, struct bytes received)
@@ -40,7 +42,7 @@ void handshake_go_on(struct shard *shard)
     }
     shard->handshake_steps = 0;
     if (!handshake_waiting(shard))
-        shard_accept(shard); // it may have stopped for their sake
+        acceptors_go_on(shard); // it may have stopped for their sake
 }
 
 void handshake_drop(struct client *client)

@@ -44,11 +44,6 @@ static const char *peer_of(const struct client *client, char text[ADDRESS_TEXT_B
     return text;
 }
 
-static const char *listener_of(const struct shard *shard, const struct client *client)
-{
-    return shard->broker->config->listeners[client->listener - shard->broker->listeners].name;
-}
-
 struct identity *identity_of_connect(const struct shard *shard, const struct client *client,
                                      const struct packet_connect *connect)
 {
@@ -57,7 +52,7 @@ struct identity *identity_of_connect(const struct shard *shard, const struct cli
         .flags = connect->clean ? HBMQTT_SESSION_CLEAN : 0,
         .client_id = bytes_to_plugin(connect->client_id),
         .peer = peer_of(client, peer),
-        .listener = listener_of(shard, client),
+        .listener = client->terms->name,
         .keepalive_s = connect->keepalive_s,
         .protocol = connect->version,
     };
@@ -88,7 +83,7 @@ struct identity *identity_of_session(const struct shard *shard, struct session *
         const struct client *client = container_of(session->link, struct client, link);
         known.flags |= HBMQTT_SESSION_CONNECTED;
         known.peer = peer_of(client, peer);
-        known.listener = listener_of(shard, client);
+        known.listener = client->terms->name;
         known.keepalive_s = session->link->keepalive_ms / 1000;
         known.protocol = session->link->version;
     }

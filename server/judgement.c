@@ -160,7 +160,7 @@ static enum judged judge_credentials(struct shard *shard, struct client *client,
         return JUDGED_HELD;
     *ret_reason = verdict == HBMQTT_ALLOW  ? REASON_SUCCESS
                   : verdict == HBMQTT_DENY ? refusal_of(judgement, connect)
-                                           : access_authenticate(&shard->broker->access, connect);
+                                           : access_authenticate(&shard->regime->access, connect);
     if (*ret_reason == REASON_SUCCESS && !judgement_take_name(client, judgement))
         *ret_reason = REASON_SERVER_UNAVAILABLE;
     return judgement_conclude(judgement, *ret_reason == REASON_SUCCESS);

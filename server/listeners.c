@@ -95,28 +95,40 @@ static struct tls_context *load_tls(const struct config *config, const struct co
     return tls;
 }
 
-// Gives the listener its certificates. Returns false after one line.
-static bool take_tls(const struct config *config, const struct config_listener *from,
-                     struct listener *listener)
+static struct listener_layers layers_of(const struct config_listener *from)
 {
-    struct tls_context *tls = load_tls(config, from);
-    if (tls != NULL)
-        listener_take_tls(listener, tls);
-    return tls != NULL;
+    struct listener_layers layers = {
+        .proxy_protocol = from->proxy_protocol,
+        .proxy_common_name = from->proxy_common_name,
+        .websocket = from->type == CONFIG_WS,
+        .path_count = from->path_count,
+        .origin_count = from->origin_count,
+    };
+    for (uint32_t i = 0; i < from->path_count; i++)
+        layers.paths[i] = bytes_of(from->paths[i]);
+    for (uint32_t i = 0; i < from->origin_count; i++)
+        layers.origins[i] = bytes_of(from->origins[i]);
+    return layers;
 }
 
-static void take_layers(const struct config_listener *from, struct listener *listener)
+// Gives the listener the terms that are asked for at this place of the configuration. Returns false after one
+// line.
+static bool add_terms(struct regime *regime, uint32_t place, struct listener *listener)
 {
-    struct listener_layers *layers = &listener->layers;
-    layers->proxy_protocol = from->proxy_protocol;
-    layers->proxy_common_name = from->proxy_common_name;
-    layers->websocket = from->type == CONFIG_WS;
-    layers->path_count = from->path_count;
-    for (uint32_t i = 0; i < from->path_count; i++)
-        layers->paths[i] = bytes_of(from->paths[i]);
-    layers->origin_count = from->origin_count;
-    for (uint32_t i = 0; i < from->origin_count; i++)
-        layers->origins[i] = bytes_of(from->origins[i]);
+    const struct config_listener *from = &regime->config->listeners[place];
+    struct tls_context *tls = from->tls.enabled ? load_tls(regime->config, from) : NULL;
+    if (from->tls.enabled && tls == NULL)
+        return false;
+    const struct listener_terms terms = {
+        .listener = listener,
+        .name = from->name,
+        .layers = layers_of(from),
+        .tls = tls,
+        .handshakes_max = from->tls.handshakes_max,
+        .connections_max = from->connections_max,
+    };
+    regime_add(regime, place, listener_terms_create(&terms));
+    return true;
 }
 
 static bool find_file(const struct config *config, const struct config_listener *from,
@@ -141,8 +153,7 @@ static struct listener_options options_of(const struct config_listener *from)
     return (struct listener_options){.host = from->host,
                                      .port = from->port,
                                      .unix_path = from->unix_path,
-                                     .backlog = (int)from->limits.listen_backlog,
-                                     .connections_max = from->connections_max};
+                                     .backlog = (int)from->limits.listen_backlog};
 }
 
 // Returns false after one line.
@@ -155,28 +166,14 @@ static bool open_socket(const struct config *config, const struct config_listene
     if (passed == NULL && !find_file(config, from, &options.file))
         return false;
     int failed = passed == NULL ? listener_open(listener, &options, error)
-                                : listener_adopt(listener, passed->fd, from->connections_max, error);
+                                : listener_adopt(listener, passed->fd, error);
     tell_place(config, from, place);
     if (failed)
         log_error("%s: %s", place, error);
     return !failed;
 }
 
-// Returns false after one line.
-static bool open_one(const struct config *config, const struct config_listener *from,
-                     const struct activation_socket *passed, struct listener *listener)
-{
-    if (!open_socket(config, from, passed, listener))
-        return false;
-    take_layers(from, listener);
-    listener->is_tls = from->tls.enabled;
-    listener->handshakes_max = from->tls.handshakes_max;
-    if (from->tls.enabled && !take_tls(config, from, listener)) {
-        listener_close(listener);
-        return false;
-    }
-    return true;
-}
+// ---- Sockets that were passed ----
 
 static struct activation_socket *find_fitting(struct activation *activation,
                                               const struct listener_options *options)
@@ -187,18 +184,33 @@ static struct activation_socket *find_fitting(struct activation *activation,
     return NULL;
 }
 
-// Finds for each listener the socket that was passed for it, if any: first by names, then by addresses.
-static void match_passed(const struct config *config, struct activation *activation,
+// Those that the listeners have which go on.
+static void mark_taken(struct activation *activation, const struct regime *regime)
+{
+    for (uint32_t i = 0; i < activation->count; i++)
+        activation->sockets[i].taken = false;
+    for (uint32_t place = 0; regime != NULL && place < regime->config->listener_count; place++)
+        for (uint32_t i = 0; i < activation->count && regime->listeners[place] != NULL; i++)
+            if (activation->sockets[i].fd == regime->listeners[place]->fd)
+                activation->sockets[i].taken = true;
+}
+
+// Finds for each listener that is to be opened the socket that was passed for it, if any: first by names,
+// then by addresses.
+static void match_passed(const struct regime *regime, struct activation *activation,
                          struct activation_socket *ret_passed[])
 {
+    const struct config *config = regime->config;
+    mark_taken(activation, regime);
     for (uint32_t i = 0; i < config->listener_count; i++) {
-        ret_passed[i] = activation_find(activation, config->listeners[i].name);
+        ret_passed[i] =
+            regime->listeners[i] != NULL ? NULL : activation_find(activation, config->listeners[i].name);
         if (ret_passed[i] != NULL)
             ret_passed[i]->taken = true;
     }
     for (uint32_t i = 0; i < config->listener_count; i++) {
         struct listener_options options = options_of(&config->listeners[i]);
-        if (ret_passed[i] == NULL)
+        if (ret_passed[i] == NULL && regime->listeners[i] == NULL)
             ret_passed[i] = find_fitting(activation, &options);
         if (ret_passed[i] != NULL)
             ret_passed[i]->taken = true;
@@ -223,21 +235,109 @@ static bool check_all_taken(const struct activation *activation)
     return true;
 }
 
-void listeners_open(struct broker *broker, struct activation *activation, int status)
+// ---- Opening and closing ----
+
+void listeners_init(struct broker *broker)
 {
-    const struct config *config = broker->config;
-    struct activation_socket *passed[CONFIG_LISTENERS_MAX];
-    match_passed(config, activation, passed);
-    if (!check_all_taken(activation))
-        exit(status);
-    for (uint32_t i = 0; i < config->listener_count; i++) {
-        if (!open_one(config, &config->listeners[i], passed[i], &broker->listeners[i])) {
-            listeners_close(broker); // a unix socket must not stay behind
-            exit(status);
-        }
-        broker->listener_count++;
+    for (uint32_t number = 0; number < LISTENERS_MAX; number++) {
+        broker->listeners[number].number = number;
+        broker->listeners[number].fd = -1;
     }
 }
+
+// One that is closed, and that neither connections nor sessions refer to.
+static struct listener *find_free(struct broker *broker)
+{
+    for (uint32_t number = 0; number < LISTENERS_MAX; number++) {
+        struct listener *listener = &broker->listeners[number];
+        if (listener->fd < 0 && atomic_load(&listener->connections) == 0 &&
+            atomic_load(&listener->sessions) == 0)
+            return listener;
+    }
+    return NULL;
+}
+
+// Returns false after one line.
+static bool open_one(struct broker *broker, struct regime *regime, uint32_t place,
+                     const struct activation_socket *passed)
+{
+    struct listener *listener = find_free(broker);
+    if (listener == NULL) {
+        log_error("listener '%s' cannot be opened: sessions remain from %u listeners, most of which are gone; "
+                  "restart the broker",
+                  regime->config->listeners[place].name, LISTENERS_MAX);
+        return false;
+    }
+    if (!open_socket(regime->config, &regime->config->listeners[place], passed, listener))
+        return false;
+    regime->listeners[place] = listener;
+    return true;
+}
+
+static bool open_all(struct broker *broker, struct activation *activation, struct regime *regime)
+{
+    struct activation_socket *passed[CONFIG_LISTENERS_MAX];
+    match_passed(regime, activation, passed);
+    if (broker->regime == NULL && !check_all_taken(activation))
+        return false;
+    for (uint32_t place = 0; place < regime->config->listener_count; place++)
+        if ((regime->listeners[place] == NULL && !open_one(broker, regime, place, passed[place])) ||
+            !add_terms(regime, place, regime->listeners[place]))
+            return false;
+    return true;
+}
+
+bool listeners_prepare(struct broker *broker, struct activation *activation,
+                       const struct config_comparison *comparison, struct regime *regime)
+{
+    for (uint32_t i = 0; comparison != NULL && i < regime->config->listener_count; i++)
+        if (comparison->listeners[i].before != COMPARE_NONE)
+            regime->listeners[i] = broker->regime->listeners[comparison->listeners[i].before];
+    if (open_all(broker, activation, regime))
+        return true;
+    listeners_give_up(broker, regime);
+    return false;
+}
+
+void listeners_give_up(struct broker *broker, const struct regime *regime)
+{
+    for (uint32_t i = 0; i < regime->config->listener_count; i++)
+        if (regime->listeners[i] != NULL && !regime_serves(broker->regime, regime->listeners[i]))
+            listener_close(regime->listeners[i]);
+}
+
+// The socket is there, and serves: what cannot be given to it is told, and no reason to go back.
+static void adjust_one(const struct config *config, const struct config_listener *from,
+                       const struct listener *listener)
+{
+    struct listener_options options = options_of(from);
+    char error[LISTENER_ERROR_BYTES];
+    char place[PLACE_BYTES];
+    if (!find_file(config, from, &options.file) || listener_adjust(listener, &options, error) == 0)
+        return;
+    tell_place(config, from, place);
+    log_warning("%s: %s", place, error);
+}
+
+void listeners_settle(struct broker *broker, const struct config_comparison *comparison,
+                      const struct regime *before)
+{
+    const struct regime *regime = broker->regime;
+    for (uint32_t i = 0; i < before->config->listener_count; i++)
+        if (!regime_serves(regime, before->listeners[i]))
+            listener_close(before->listeners[i]);
+    for (uint32_t i = 0; i < regime->config->listener_count; i++)
+        if (comparison->listeners[i].changed)
+            adjust_one(regime->config, &regime->config->listeners[i], regime->listeners[i]);
+}
+
+void listeners_close(struct broker *broker)
+{
+    for (uint32_t i = 0; i < broker->regime->config->listener_count; i++)
+        listener_close(broker->regime->listeners[i]);
+}
+
+// ---- What is said of them ----
 
 // Whether a client has to prove who it is before it can send a CONNECT.
 static bool proves_itself(const struct config_tls *tls)
@@ -250,9 +350,10 @@ void listeners_warn_of_anybody(const struct broker *broker)
 {
     char where[WHERE_BYTES] = "";
     size_t used = 0;
-    for (uint32_t i = 0; i < broker->listener_count && broker->access.allow_anonymous; i++) {
-        const struct listener *listener = &broker->listeners[i];
-        if (!listener_is_local(listener) && !proves_itself(&broker->config->listeners[i].tls) &&
+    const struct regime *regime = broker->regime;
+    for (uint32_t i = 0; i < regime->config->listener_count && regime->access.allow_anonymous; i++) {
+        const struct listener *listener = regime->listeners[i];
+        if (!listener_is_local(listener) && !proves_itself(&regime->config->listeners[i].tls) &&
             used < sizeof where)
             used += (size_t)snprintf(where + used, sizeof where - used, "%s%s", used > 0 ? ", " : "",
                                      listener->address);
@@ -278,41 +379,23 @@ bool listeners_check(const struct config *config)
     return true;
 }
 
-void listeners_reload(struct broker *broker)
+static const char *kind_of(const struct listener_terms *terms)
 {
-    for (uint32_t i = 0; i < broker->listener_count; i++) {
-        const struct config_listener *from = &broker->config->listeners[i];
-        if (!from->tls.enabled)
-            continue;
-        if (!take_tls(broker->config, from, &broker->listeners[i]))
-            log_error("listener '%s' goes on with the certificates that it has", from->name);
-        else
-            log_info("listener '%s': certificates were read again", from->name);
-    }
-}
-
-void listeners_close(struct broker *broker)
-{
-    for (uint32_t i = 0; i < broker->listener_count; i++)
-        listener_close(&broker->listeners[i]);
-}
-
-static const char *listener_kind(const struct listener *listener)
-{
-    if (listener->layers.websocket)
-        return listener->is_tls ? "wss" : "ws";
-    if (listener->is_tls)
+    if (terms->layers.websocket)
+        return terms->tls != NULL ? "wss" : "ws";
+    if (terms->tls != NULL)
         return "tls";
-    return listener->is_unix ? "unix" : "tcp";
+    return terms->listener->is_unix ? "unix" : "tcp";
 }
 
 void listeners_describe(const struct broker *broker, char *ret_text, size_t size)
 {
+    const struct regime *regime = broker->regime;
     size_t used = 0;
     ret_text[0] = '\0';
-    for (uint32_t i = 0; i < broker->listener_count && used < size; i++) {
-        const struct listener *listener = &broker->listeners[i];
+    for (uint32_t i = 0; i < regime->config->listener_count && used < size; i++) {
+        const struct listener *listener = regime->listeners[i];
         used += (size_t)snprintf(ret_text + used, size - used, "%s%s (%s)", i > 0 ? ", " : "",
-                                 listener->address, listener_kind(listener));
+                                 listener->address, kind_of(regime->terms[listener->number]));
     }
 }

@@ -6,9 +6,26 @@
 #include "server/service/service.h"
 #include "server/shard.h"
 
-// Opens all of them, or takes the sockets that were passed for them. A fault, and a passed socket that nobody
-// asks for is one, is told in one line and ends the process with `status`.
-void listeners_open(struct broker *broker, struct activation *activation, int status);
+// Before anything else.
+void listeners_init(struct broker *broker);
+
+// Makes ready what `regime`, which has a configuration and nothing else, is to serve: opens its sockets, or
+// takes those that were passed; and reads its certificates. `comparison` says what of it serves already; NULL
+// at the start, when a passed socket that nobody asks for is a fault. Returns false after one line, and
+// nothing is open that was not before.
+WARN_UNUSED bool listeners_prepare(struct broker *broker, struct activation *activation,
+                                   const struct config_comparison *comparison, struct regime *regime);
+
+// It will not be served: closes what was opened for it.
+void listeners_give_up(struct broker *broker, const struct regime *regime);
+
+// Every shard has gone over from the regime `before` to that of the broker: closes what only that one has,
+// and adjusts what is open to what was changed.
+void listeners_settle(struct broker *broker, const struct config_comparison *comparison,
+                      const struct regime *before);
+
+// All of them, when no shard runs.
+void listeners_close(struct broker *broker);
 
 // Says in one line, if it is so, where anybody gets in without a proof of who it is.
 void listeners_warn_of_anybody(const struct broker *broker);
@@ -16,12 +33,6 @@ void listeners_warn_of_anybody(const struct broker *broker);
 // Looks for what the listeners of a configuration need, without opening them: their certificates, the owners
 // of their files. Returns false after one line.
 WARN_UNUSED bool listeners_check(const struct config *config);
-
-// Reads the certificates again. Where that fails, which is told, the listener goes on with those that it has.
-// Connections keep what they began with.
-void listeners_reload(struct broker *broker);
-
-void listeners_close(struct broker *broker);
 
 // A line such as "0.0.0.0:1883 (tcp), 0.0.0.0:8883 (tls)", cut to `size` bytes.
 void listeners_describe(const struct broker *broker, char *ret_text, size_t size);

@@ -23,6 +23,7 @@ enum mail_kind {
     MAIL_BROADCAST,
     MAIL_LOOK,
     MAIL_ROSTER,
+    MAIL_REGIME,
 };
 
 // Every record: this, its fields, its bytes, padded to 8.
@@ -63,7 +64,7 @@ struct mail_token {
 
 struct mail_connection {
     struct mail_record record;
-    struct listener *listener;
+    struct listener_terms *terms;
     struct layers *layers;
     int fd;
     uint32_t length;
@@ -195,7 +196,7 @@ void mail_handover(struct shard *shard, uint32_t to, const struct client_arrival
 {
     struct mail_connection *mail =
         mail_begin(shard, to, MAIL_HANDOVER, sizeof(struct mail_connection), arrival->received.length);
-    mail->listener = arrival->listener;
+    mail->terms = arrival->terms;
     mail->layers = arrival->layers;
     mail->fd = arrival->fd;
     mail->authenticated = arrival->authenticated;
@@ -252,6 +253,11 @@ void mail_look_from_outside(struct shard *addressee, struct look_request *reques
 void mail_roster_from_main(struct shard *addressee, struct roster *roster)
 {
     pointer_from_outside(addressee, MAIL_ROSTER, roster);
+}
+
+void mail_regime_from_main(struct shard *addressee, struct regime *regime)
+{
+    pointer_from_outside(addressee, MAIL_REGIME, regime);
 }
 
 void mail_publish_from_outside(struct shard *addressee, const struct publication *publication)
@@ -318,7 +324,7 @@ static void handle_connection(struct shard *shard, const struct mail_connection 
     struct client_arrival arrival = {
         .fd = mail->fd,
         .layers = mail->layers,
-        .listener = mail->listener,
+        .terms = mail->terms,
         .received = {(const uint8_t *)(mail + 1), mail->length},
         .authenticated = mail->authenticated,
         .identity = mail->identity,
@@ -365,6 +371,9 @@ static void handle_record(struct shard *shard, const struct mail_record *record,
         hold_adopt(shard, ((const struct mail_pointer *)record)->pointer);
         plugins_tick(shard);
         sem_post(&shard->broker->reported);
+        break;
+    case MAIL_REGIME:
+        regime_adopt(shard, ((const struct mail_pointer *)record)->pointer);
         break;
     }
 }
@@ -436,6 +445,7 @@ static void drop_undelivered(const struct mail_block *block)
             const struct mail_connection *mail = (const struct mail_connection *)record;
             (void)close(mail->fd); // nobody is left to serve it
             layers_destroy(mail->layers);
+            listener_terms_unref(mail->terms);
             identity_destroy(mail->identity);
         } else if (record->kind == MAIL_ANSWER) {
             free(((const struct mail_pointer *)record)->pointer); // nobody waits for it

@@ -28,15 +28,17 @@ void mail_phase_from_main(struct shard *addressee, enum shard_phase phase);
 void mail_pulse_from_main(struct shard *addressee, uint64_t number);
 
 // From any thread, while the host of the plugins is open: an answer, which is taken; a message, which is
-// copied; a look, which stays where it is until it is answered. And from main: other plugins, to which the
-// shard posts broker->reported.
+// copied; a look, which stays where it is until it is answered. And from main: other plugins, or another
+// regime, to which the shard posts broker->reported.
 struct answer;
 struct look_request;
 struct roster;
+struct regime;
 void mail_answer_from_outside(struct shard *addressee, struct answer *answer);
 void mail_publish_from_outside(struct shard *addressee, const struct publication *publication);
 void mail_look_from_outside(struct shard *addressee, struct look_request *request);
 void mail_roster_from_main(struct shard *addressee, struct roster *roster);
+void mail_regime_from_main(struct shard *addressee, struct regime *regime);
 
 // Works off what has come, posts what was written, takes back what came back.
 void mail_receive(struct shard *shard);

@@ -12,8 +12,10 @@
 
 #include "server/check.h"
 #include "server/listeners.h"
+#include "server/logs.h"
 #include "server/mail.h"
 #include "server/plugins.h"
+#include "server/reload.h"
 #include "server/service/service.h"
 #include "server/shard.h"
 #include "server/supervisor.h"
@@ -106,32 +108,6 @@ static struct arguments parse_arguments(int argc, char **argv)
     return arguments;
 }
 
-static void configure_log(const struct arguments *arguments, const struct config *config)
-{
-    const struct config_log *log = &config->log;
-    static const enum log_destination destinations[] = {
-        [CONFIG_LOG_STDERR] = LOG_TO_STDERR,
-        [CONFIG_LOG_SYSLOG] = LOG_TO_SYSLOG,
-        [CONFIG_LOG_JOURNAL] = LOG_TO_JOURNAL,
-        [CONFIG_LOG_FILE] = LOG_TO_FILE,
-    };
-    const struct log_settings settings = {
-        .level = arguments->debug ? LOG_DEBUG : log->level,
-        .format = log->format == CONFIG_LOG_JSON ? LOG_JSON : LOG_TEXT,
-        .to = destinations[log->to],
-        .path = log->to == CONFIG_LOG_FILE ? log->file.path : NULL,
-        .peer_burst = log->peer_burst,
-        .peer_per_second = log->peer_per_second,
-    };
-    char error[CONFIG_ERROR_BYTES];
-    char place[CONFIG_ERROR_BYTES];
-    if (log_configure(&settings, error, sizeof error) < 0) {
-        config_place(config, log->line, place, sizeof place);
-        log_error("%s%s", place, error);
-        exit(EXIT_USAGE);
-    }
-}
-
 static const struct config *load_config(const struct arguments *arguments)
 {
     char error[CONFIG_ERROR_BYTES];
@@ -140,13 +116,13 @@ static const struct config *load_config(const struct arguments *arguments)
         log_error("%s", error);
         exit(EXIT_USAGE);
     }
-    if (!arguments->check) // which tells whoever asks
-        configure_log(arguments, config);
-    for (uint32_t i = 0; i < config->warning_count; i++)
-        log_warning("%s", config->warnings[i]);
-    if (!check_anybody(config))
-        log_warning(
-            "auth.allow-anonymous is false and there is no other way to authenticate: nobody can connect");
+    if (!arguments->check) { // which tells whoever asks
+        struct log_prepared *log = logs_prepare(config, arguments->debug);
+        if (log == NULL)
+            exit(EXIT_USAGE);
+        log_adopt(log);
+    }
+    logs_warn(config);
     return config;
 }
 
@@ -258,13 +234,18 @@ static void stop_shards(struct broker *broker, uint32_t started)
     plugins_close(broker);
 }
 
-static void take_activation(struct activation *activation)
+static void open_listeners(struct broker *broker, struct activation *activation)
 {
     char error[SERVICE_ERROR_BYTES];
     if (activation_init(activation, error) < 0) {
         log_error("%s", error);
         exit(EXIT_USAGE);
     }
+    struct regime *regime = regime_create(broker->config);
+    listeners_init(broker);
+    if (!listeners_prepare(broker, activation, NULL, regime))
+        exit(EXIT_USAGE);
+    broker->regime = regime;
 }
 
 // Rings, threads and whatever comes from clients belong to the user.
@@ -320,33 +301,20 @@ static void tell_started(struct broker *broker, struct supervisor *supervisor)
     supervisor_ready(supervisor, where);
 }
 
-// Has the plugins read their settings again.
-static void reload_plugins(struct broker *broker, const struct arguments *arguments)
+static void read_again(struct broker *broker, struct supervisor *supervisor, struct activation *activation,
+                       const struct arguments *arguments)
 {
-    char error[CONFIG_ERROR_BYTES];
-    const struct config *config;
-    if (config_load(arguments->config_path, &config, error, sizeof error) < 0) {
-        log_error("%s; plugins stay as they are", error);
-        return;
-    }
-    if (!plugins_reload(broker, config))
-        log_error("plugins stay as they are");
-    config_unref(config);
-}
-
-static void reload(struct broker *broker, struct supervisor *supervisor, const struct arguments *arguments)
-{
+    const struct reload_options options = {arguments->config_path, arguments->debug};
     char where[NOTIFY_STATUS_BYTES];
     supervisor_reloading(supervisor);
-    listeners_reload(broker);
-    reload_plugins(broker, arguments);
+    reload(broker, activation, &options);
     listeners_describe(broker, where, sizeof where);
     supervisor_ready(supervisor, where);
 }
 
 // Until a signal that stops the broker.
-static void serve(struct broker *broker, struct supervisor *supervisor, const sigset_t *signals,
-                  const struct arguments *arguments)
+static void serve(struct broker *broker, struct supervisor *supervisor, struct activation *activation,
+                  const sigset_t *signals, const struct arguments *arguments)
 {
     plugins_begin(broker);
     tell_started(broker, supervisor);
@@ -354,7 +322,7 @@ static void serve(struct broker *broker, struct supervisor *supervisor, const si
     while ((signal = supervisor_await_signal(supervisor, signals)) == SIGHUP || signal == SIGUSR1) {
         log_reopen();
         if (signal == SIGHUP)
-            reload(broker, supervisor, arguments);
+            read_again(broker, supervisor, activation, arguments);
     }
     supervisor_stopping(supervisor);
     host_tell(broker->host, HBMQTT_EVENT_PRE_SHUTDOWN);
@@ -389,7 +357,7 @@ int main(int argc, char **argv)
     (void)signal(SIGXFSZ, SIG_IGN);
 
     broker.config = config;
-    broker.access.allow_anonymous = config->auth.allow_anonymous;
+    broker.at_start = config;
     broker.shard_count = choose_shards(&arguments, config);
     broker.hash_seed = random_entropy();
     broker.started_ns = clock_monotonic_ns();
@@ -397,18 +365,18 @@ int main(int argc, char **argv)
     broker.descriptors_max = raise_descriptor_limit(broker.shard_count);
     (void)sem_init(&broker.reported, 0, 0); // cannot fail with these arguments
     supervisor_init(&supervisor, &broker);
-    take_activation(&activation);
-    listeners_open(&broker, &activation, EXIT_USAGE);
+    open_listeners(&broker, &activation);
     become_user(&broker);
     open_plugins(&broker);
     init_shards(&broker);
     uint32_t started = start_shards(&broker);
     bool served = started == broker.shard_count && enter_sandbox(config);
     if (served)
-        serve(&broker, &supervisor, &signals, &arguments);
+        serve(&broker, &supervisor, &activation, &signals, &arguments);
     stop_shards(&broker, started);
     supervisor_finish(&supervisor);
     (void)sem_destroy(&broker.reported); // nobody waits any more
+    regime_destroy(broker.regime);
     config_unref(config);
     if (served)
         log_info("stopped");

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "server/acceptor.h"
 #include "server/attach.h"
 #include "server/client.h"
 #include "server/flush.h"
@@ -18,7 +19,6 @@
 #include "server/sys.h"
 
 #define RING_ENTRIES      4096u
-#define ACCEPT_AGAIN_MS   100u  // between two looks at whether there are descriptors again
 #define CONGESTED_WAIT_MS 1u    // between two looks at whether mail has been worked off
 #define LOG_SEGMENTS_IDLE 64u   // 4 MiB: a few turns' worth of wire log
 #define CHUNKS_IDLE       1024u // 4 MiB
@@ -38,69 +38,13 @@ uint64_t shard_stamp(struct shard *shard)
     return shard->stamp_ns;
 }
 
-// Accepting.
-
-static bool descriptors_left(const struct shard *shard)
-{
-    return atomic_load_explicit(&shard->broker->connections, memory_order_relaxed) <
-           shard->broker->descriptors_max;
-}
-
-// While handshakes wait here, other shards, or the kernel's backlog, take those that come.
-static bool handshakes_welcome(const struct shard *shard, const struct listener *listener)
-{
-    return !listener->is_tls || !handshake_waiting(shard);
-}
-
-void shard_accept(struct shard *shard)
-{
-    if (shard->phase != SHARD_SERVING || timer_armed(&shard->accept_again))
-        return;
-    for (uint32_t i = 0; i < shard->broker->listener_count; i++) {
-        struct acceptor *acceptor = &shard->acceptors[i];
-        if (acceptor->operation.kind == RING_IDLE && handshakes_welcome(shard, acceptor->listener))
-            ring_accept(shard->ring, &acceptor->operation, acceptor->listener->fd);
-    }
-}
-
-static void shard_stop_accepting(struct shard *shard)
-{
-    for (uint32_t i = 0; i < shard->broker->listener_count; i++)
-        ring_cancel(shard->ring, &shard->acceptors[i].operation);
-}
-
-static void shard_pause_accepting(struct shard *shard, const char *cause)
-{
-    if (!timer_armed(&shard->accept_again))
-        log_peer(
-            "accepting pauses: %s; raise the limit on open files (ulimit -n, LimitNOFILE=) to serve more",
-            cause);
-    timer_arm(&shard->timers, &shard->accept_again, shard->turn.now_ns + ACCEPT_AGAIN_MS * NS_PER_MS);
-    shard_stop_accepting(shard);
-}
-
-static void shard_accepted(struct shard *shard, const struct ring_event *event)
-{
-    struct acceptor *acceptor = container_of(event->operation, struct acceptor, operation);
-    if (event->result >= 0)
-        client_accepted(shard, acceptor->listener, event->result);
-    else if (event->result != -ECANCELED)
-        shard_pause_accepting(shard, strerror(-event->result));
-    if (!descriptors_left(shard))
-        shard_pause_accepting(shard, "descriptors run short");
-    else if (!handshakes_welcome(shard, acceptor->listener))
-        ring_cancel(shard->ring, &acceptor->operation);
-    else if (event->final)
-        shard_accept(shard);
-}
-
 // The turn.
 
 static void shard_handle_event(struct shard *shard, const struct ring_event *event)
 {
     switch ((enum owner)event->operation->owner) {
     case OWNER_ACCEPTOR:
-        shard_accepted(shard, event);
+        acceptor_accepted(shard, event);
         break;
     case OWNER_CLIENT_RECEIVE:
         client_received(shard, event);
@@ -136,10 +80,7 @@ static void shard_expire_timers(struct shard *shard)
             client_timer_expired(shard, timer);
             break;
         case TIMER_ACCEPT_AGAIN:
-            if (descriptors_left(shard))
-                shard_accept(shard);
-            else
-                timer_arm(&shard->timers, timer, shard->turn.now_ns + ACCEPT_AGAIN_MS * NS_PER_MS);
+            acceptors_try_again(shard);
             break;
         case TIMER_SYS:
             sys_expired(shard);
@@ -200,14 +141,6 @@ static void shard_count(struct shard *shard)
     counter_set(&shard->counters.stored_bytes, stored.payload_bytes);
 }
 
-static bool acceptors_idle(const struct shard *shard)
-{
-    for (uint32_t i = 0; i < shard->broker->listener_count; i++)
-        if (shard->acceptors[i].operation.kind != RING_IDLE)
-            return false;
-    return true;
-}
-
 // Stopping in two phases lets no message fall between two shards: when every shard is quiet, all that was
 // read has been mailed, so finishing comes behind it in every mailbox. A phase begins when the events of the
 // turn have been handled: what was read before is not lost.
@@ -218,7 +151,7 @@ static void shard_begin_phase(struct shard *shard)
     shard->phase = shard->phase_asked;
     if (shard->phase == SHARD_QUIET) {
         timer_cancel(&shard->timers, &shard->sys);
-        shard_stop_accepting(shard);
+        acceptors_stop(shard);
         client_quiet_all(shard);
         return;
     }
@@ -253,6 +186,7 @@ static int shard_turn(struct shard *shard)
     client_reap(shard);
     mail_post(shard); // wills of those that the flush had to close
     shard_count(shard);
+    regime_tell_adopted(shard);
     shard_end_phase(shard, before);
     return 0;
 }
@@ -302,10 +236,7 @@ static int shard_open(struct shard *shard)
     sys_begin(shard);
     shard->tick.kind = TIMER_TICK;
     shard->roster = plugins_roster(shard->broker);
-    for (uint32_t i = 0; i < shard->broker->listener_count; i++)
-        shard->acceptors[i] = (struct acceptor){.operation = {.owner = OWNER_ACCEPTOR},
-                                                .listener = &shard->broker->listeners[i]};
-    shard_accept(shard);
+    acceptors_adopt(shard);
     plugins_tick(shard);
     return 0;
 }
@@ -356,10 +287,9 @@ int shard_init(struct shard *shard, struct broker *broker, uint32_t number)
     session_registry_init(&shard->sessions, broker->hash_seed);
     store_init(&shard->store);
     hash_table_init(&shard->pending);
-    shard->turn.limits = &broker->config->limits;
-    shard->turn.listeners = shard->listener_limits;
-    for (uint32_t i = 0; i < broker->config->listener_count; i++)
-        shard->listener_limits[i] = &broker->config->listeners[i].limits;
+    shard->regime = broker->regime;
+    shard->turn.limits = &shard->regime->config->limits;
+    shard->turn.listeners = shard->regime->limits;
     shard->turn.wirelog = &shard->wirelog;
     shard->turn.counters = &shard->counters;
     return mailbox_init(&shard->mailbox);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A shard: one thread with its own ring, connections, sessions, timers and topic tree. Nothing in it is
-// shared but its mailbox and its counters. What all shards have in common, and do not change while they run,
-// is the broker.
+// shared but its mailbox and its counters. What all shards have in common is the broker; what of it can
+// change while they run is main's, and they have it from their regime.
 #ifndef SHARD_H
 #define SHARD_H
 
@@ -15,6 +15,7 @@
 #include "server/mailbox.h"
 #include "server/metrics/metrics.h"
 #include "server/outbox/outbox.h"
+#include "server/regime.h"
 #include "server/ring/ring.h"
 #include "server/router/router.h"
 #include "server/session/session.h"
@@ -31,11 +32,11 @@ struct roster;
 struct shard;
 
 struct broker {
-    const struct config *config;
-    struct access access;
-    struct host *host; // of the plugins
-    struct listener listeners[CONFIG_LISTENERS_MAX];
-    uint32_t listener_count;
+    const struct config *config;   // main's: that of the regime
+    struct regime *regime;         // main's: the latest that every shard has
+    const struct config *at_start; // what holds of the keys that take a restart
+    struct host *host;             // of the plugins
+    struct listener listeners[LISTENERS_MAX]; // by number
     struct shard *shards;
     uint32_t shard_count;
     uint64_t hash_seed;               // places client ids on shards, and seeds every hash table
@@ -47,7 +48,7 @@ struct broker {
     _Atomic uint64_t clients;         // connected, on all shards
     _Atomic uint64_t clients_maximum; // the most that there were at once
     _Atomic uint64_t plugin_bytes;    // messages of plugins on their way to the shards
-    sem_t reported; // posted by each shard when it has started, and when it has stopped reading
+    sem_t reported; // posted by each shard when it has started, has another regime, and has stopped reading
 };
 
 // Who embeds an operation of the ring, told by its `owner`.
@@ -58,7 +59,8 @@ enum timer_kind { TIMER_CLIENT, TIMER_HOLD, TIMER_ACCEPT_AGAIN, TIMER_SYS, TIMER
 // One listener as this shard accepts from it.
 struct acceptor {
     struct ring_operation operation;
-    struct listener *listener;
+    struct listener_terms *terms; // of the regime; NULL: none yet
+    bool ending;                  // nobody is to be accepted any more
 };
 
 // Mail for one other shard that is being written in this turn.
@@ -89,11 +91,13 @@ struct shard {
 
     struct ring *ring;
     struct ring_operation wake;
-    struct acceptor acceptors[CONFIG_LISTENERS_MAX];
+    struct acceptor acceptors[LISTENERS_MAX]; // by the number of the listener
+    uint32_t acceptors_end;                   // the highest that was ever used, plus one
     struct timer accept_again; // armed while accepting pauses for want of descriptors
 
+    const struct regime *regime;
+    bool adopting; // main waits until nothing of the regime before it is in use
     struct turn turn;
-    const struct limits *listener_limits[CONFIG_LISTENERS_MAX]; // as broker->listeners
     struct timer_queue timers;
     struct segment_pool log_segments;
     struct segment_pool chunks;
@@ -161,8 +165,5 @@ uint32_t broker_place(const struct broker *broker, struct bytes client_id);
 // A time stamp for a publication: the time of the turn, made strictly rising so that stamps order what one
 // shard published.
 uint64_t shard_stamp(struct shard *shard);
-
-// (Re)starts accepting where it rests and connections and descriptors allow it.
-void shard_accept(struct shard *shard);
 
 #endif

@@ -38,8 +38,8 @@ static uint8_t subscribe_one(struct shard *shard, struct session *session, struc
     const struct limits *limits = turn_limits(&shard->turn, session->listener);
     if (topic_levels(filter) > limits->topic_levels_max)
         return SUBACK_FAILURE;
-    if (options.qos > shard->broker->config->qos_max) // a lower one than asked for may be granted
-        options.qos = (uint8_t)shard->broker->config->qos_max;
+    if (options.qos > shard->regime->config->qos_max) // a lower one than asked for may be granted
+        options.qos = (uint8_t)shard->regime->config->qos_max;
     if (session->subscriber == NULL)
         session->subscriber = router_subscriber_create(shard->router, session);
     enum router_change change = router_subscribe(shard->router, session->subscriber, filter, options, 0);

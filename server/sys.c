@@ -57,18 +57,35 @@ static void sys_publish(struct shard *shard)
     }
 }
 
-void sys_expired(struct shard *shard)
+static void sys_arm(struct shard *shard)
 {
-    uint64_t interval_ns = shard->broker->config->sys_interval_s * NS_PER_S;
-    sys_publish(shard);
+    uint64_t interval_ns = shard->regime->config->sys_interval_s * NS_PER_S;
     uint64_t delay_ns = metrics_round_delay_ns(clock_wall_ns(), interval_ns);
     timer_arm(&shard->timers, &shard->sys, clock_monotonic_ns() + delay_ns);
+}
+
+void sys_expired(struct shard *shard)
+{
+    sys_publish(shard);
+    sys_arm(shard);
+}
+
+void sys_adopt(struct shard *shard)
+{
+    if (shard->number != 0 || shard->phase != SHARD_SERVING)
+        return;
+    if (shard->regime->config->sys_interval_s == 0)
+        timer_cancel(&shard->timers, &shard->sys);
+    else if (timer_armed(&shard->sys))
+        sys_arm(shard);
+    else // in the same turn
+        timer_arm(&shard->timers, &shard->sys, shard->turn.now_ns);
 }
 
 void sys_begin(struct shard *shard)
 {
     shard->sys.kind = TIMER_SYS;
-    if (shard->number != 0 || shard->broker->config->sys_interval_s == 0)
+    if (shard->number != 0 || shard->regime->config->sys_interval_s == 0)
         return;
     sys_expired(shard);
     mail_post(shard); // the other shards find it when they begin

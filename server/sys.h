@@ -15,4 +15,8 @@ void sys_begin(struct shard *shard);
 // shard->sys has expired: the next round.
 void sys_expired(struct shard *shard);
 
+// The shard has another regime, and with it perhaps another sys_interval. Where there was none, a round
+// begins at once.
+void sys_adopt(struct shard *shard);
+
 #endif

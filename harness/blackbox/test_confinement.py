@@ -149,7 +149,7 @@ def test_certificates_are_read_by_root_first_and_by_the_user_then(make_broker, t
         hub.check_serves("tls")
         broker.process.signal(signal.SIGHUP)
         assert broker.process.err.wait_match(r"server\.key.*Permission denied")
-        assert broker.process.err.wait_match("goes on with the certificates that it has")
+        assert broker.process.err.wait_match("goes on with the configuration that it has")
         hub.check_serves("tls")
         os.chown(key, NOBODY.pw_uid, NOBODY.pw_gid)
         broker.process.signal(signal.SIGHUP)

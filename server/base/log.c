@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -178,26 +179,57 @@ static int fail(const struct log_settings *settings, int error, char *ret_error,
     return error;
 }
 
-int log_configure(const struct log_settings *settings, char *ret_error, size_t error_bytes)
+struct log_prepared {
+    struct log_settings settings; // without the path
+    struct log_sink sink;
+};
+
+int log_prepare(const struct log_settings *settings, struct log_prepared **ret_prepared, char *ret_error,
+                size_t error_bytes)
 {
-    static struct log_sink next;     // too large for the stack, and only used with the lock held
-    (void)pthread_mutex_lock(&lock); // as in log_event
-    int failed = log_sink_open(&next, settings->to, settings->path);
-    if (!failed) {
-        next.lost = sink.lost; // to be told where somebody sees it
-        next.error = sink.error;
-        log_sink_close(&sink);
-        sink = next;
-        format_used = settings->format;
-    }
-    (void)pthread_mutex_unlock(&lock); // as in log_event
-    if (failed)
+    struct log_prepared *prepared = calloc(1, sizeof *prepared);
+    int failed = prepared == NULL ? -ENOMEM : log_sink_open(&prepared->sink, settings->to, settings->path);
+    if (failed) {
+        free(prepared);
         return fail(settings, failed, ret_error, error_bytes);
+    }
+    prepared->settings = *settings;
+    prepared->settings.path = NULL;
+    *ret_prepared = prepared;
+    return 0;
+}
+
+void log_adopt(struct log_prepared *prepared)
+{
+    const struct log_settings *settings = &prepared->settings;
+    (void)pthread_mutex_lock(&lock); // as in log_event
+    prepared->sink.lost = sink.lost; // to be told where somebody sees it
+    prepared->sink.error = sink.error;
+    log_sink_close(&sink);
+    sink = prepared->sink;
+    format_used = settings->format;
+    (void)pthread_mutex_unlock(&lock); // as in log_event
     atomic_store_explicit(&peer_burst, settings->peer_burst, memory_order_relaxed);
     atomic_store_explicit(&peer_per_second, settings->peer_per_second, memory_order_relaxed);
     atomic_store_explicit(&peer_budget, settings->peer_burst, memory_order_relaxed);
     log_set_level(settings->level);
-    return 0;
+    free(prepared);
+}
+
+void log_discard(struct log_prepared *prepared)
+{
+    if (prepared != NULL)
+        log_sink_close(&prepared->sink);
+    free(prepared);
+}
+
+int log_configure(const struct log_settings *settings, char *ret_error, size_t error_bytes)
+{
+    struct log_prepared *prepared;
+    int failed = log_prepare(settings, &prepared, ret_error, error_bytes);
+    if (!failed)
+        log_adopt(prepared);
+    return failed;
 }
 
 void log_reopen(void)

@@ -45,6 +45,15 @@ struct log_settings {
 __attribute__((warn_unused_result)) int log_configure(const struct log_settings *settings, char *ret_error,
                                                       size_t error_bytes);
 
+// The same in two steps, for whoever has more to prepare that can fail: prepare opens what is to be written
+// to and changes nothing; then adopt, which cannot fail, or discard. NULL is accepted by discard.
+struct log_prepared;
+__attribute__((warn_unused_result)) int log_prepare(const struct log_settings *settings,
+                                                    struct log_prepared **ret_prepared, char *ret_error,
+                                                    size_t error_bytes);
+void log_adopt(struct log_prepared *prepared);
+void log_discard(struct log_prepared *prepared);
+
 // Opens the file again, or connects again to syslog or the journal, so that a file that was moved away can
 // go. Lines go to the old one until then, and if the new one cannot be opened, which is logged.
 void log_reopen(void);

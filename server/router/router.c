@@ -116,6 +116,12 @@ uint32_t router_retained_collect(struct router *router, struct bytes filter, str
     return retained_collect(&router->retained, filter, ret_messages);
 }
 
+void router_set_retained_max(struct router *router, uint64_t messages_max, uint64_t bytes_max)
+{
+    router->retained.messages_max = messages_max;
+    router->retained.bytes_max = bytes_max;
+}
+
 uint64_t router_retained_count(const struct router *router)
 {
     return router->retained.messages;

@@ -115,6 +115,7 @@ enum router_retained router_retain(struct router *router, struct message *messag
 // reference on each. Returns how many; *ret_messages is NULL when 0.
 uint32_t router_retained_collect(struct router *router, struct bytes filter, struct message ***ret_messages);
 
+void router_set_retained_max(struct router *router, uint64_t messages_max, uint64_t bytes_max);
 uint64_t router_retained_count(const struct router *router);
 uint64_t router_retained_bytes(const struct router *router);
 uint64_t router_retained_payload_bytes(const struct router *router);

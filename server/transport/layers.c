@@ -35,7 +35,7 @@ struct beginning {
 };
 
 struct layers {
-    const struct listener *listener;
+    const struct listener_layers *rules;
     struct tls *tls; // NULL: none
     uint8_t stage;   // enum stage
     uint8_t status;  // enum layers_status
@@ -59,30 +59,28 @@ struct layers {
     char peer[ADDRESS_TEXT_BYTES];
 };
 
-static bool layers_wanted(const struct listener *listener)
+static bool layers_wanted(const struct listener_terms *terms)
 {
-    return listener->is_tls || listener->layers.websocket || listener->layers.proxy_protocol;
+    return terms->tls != NULL || terms->layers.websocket || terms->layers.proxy_protocol;
 }
 
-struct layers *layers_create(struct listener *listener, struct tls_pool *pool, bool *ret_failed)
+struct layers *layers_create(const struct listener_terms *terms, struct tls_pool *pool, bool *ret_failed)
 {
     *ret_failed = false;
-    if (!layers_wanted(listener))
+    if (!layers_wanted(terms))
         return NULL;
     struct layers *layers = calloc(1, sizeof *layers);
-    struct tls_context *context = listener_ref_tls(listener);
-    if (layers != NULL && context != NULL)
-        layers->tls = tls_create(context, pool, TLS_QUEUED_MAX);
-    tls_context_unref(context); // the connection has its own
-    if (layers == NULL || (context != NULL && layers->tls == NULL)) {
+    if (layers != NULL && terms->tls != NULL)
+        layers->tls = tls_create(terms->tls, pool, TLS_QUEUED_MAX);
+    if (layers == NULL || (terms->tls != NULL && layers->tls == NULL)) {
         free(layers);
         *ret_failed = true;
         return NULL;
     }
-    layers->listener = listener;
-    layers->stage = listener->layers.proxy_protocol ? STAGE_PROXY
-                    : listener->layers.websocket    ? STAGE_UPGRADE
-                                                    : STAGE_OPEN;
+    layers->rules = &terms->layers;
+    layers->stage = terms->layers.proxy_protocol ? STAGE_PROXY
+                    : terms->layers.websocket    ? STAGE_UPGRADE
+                                                 : STAGE_OPEN;
     return layers;
 }
 
@@ -191,7 +189,7 @@ static void layers_accept_upgrade(struct layers *layers, const struct websocket_
 
 static void layers_judge_upgrade(struct layers *layers, const struct websocket_upgrade *upgrade)
 {
-    const struct listener_layers *rules = &layers->listener->layers;
+    const struct listener_layers *rules = layers->rules;
     if (rules->path_count > 0 && !websocket_path_listed(upgrade->path, rules->paths, rules->path_count))
         layers_refuse_upgrade(layers, 404, "a path of WebSocket that is not served");
     else if (rules->origin_count > 0 && upgrade->origin.length > 0 && // what is no browser has none
@@ -302,7 +300,7 @@ static void layers_note_peer(struct layers *layers, const struct proxy_header *h
 
 static void layers_note_user_name(struct layers *layers, const struct proxy_tls *tls)
 {
-    if (!layers->listener->layers.proxy_common_name || !tls->verified || !tls->certificate_earlier ||
+    if (!layers->rules->proxy_common_name || !tls->verified || !tls->certificate_earlier ||
         tls->common_name.length == 0)
         return;
     layers->proxy_user_name = strndup((const char *)tls->common_name.data, tls->common_name.length);
@@ -327,7 +325,7 @@ static void layers_read_proxy(struct layers *layers)
         layers_note_peer(layers, &header);
         layers_note_user_name(layers, &header.tls);
         beginning_end(layers, &layers->received, header.size);
-        layers->stage = layers->listener->layers.websocket ? STAGE_UPGRADE : STAGE_OPEN;
+        layers->stage = layers->rules->websocket ? STAGE_UPGRADE : STAGE_OPEN;
         return;
     }
 }
@@ -389,7 +387,7 @@ bool layers_next(struct layers *layers, uint8_t *scratch, struct bytes *ret_piec
     if (layers->stage == STAGE_PROXY)
         layers_read_proxy(layers);
     while (layers->status == LAYERS_GOING && layers->stage != STAGE_PROXY) {
-        if (layers->stage == STAGE_OPEN && layers->listener->layers.websocket) {
+        if (layers->stage == STAGE_OPEN && layers->rules->websocket) {
             if (layers_read_frames(layers, ret_piece))
                 return true;
         }
@@ -398,7 +396,7 @@ bool layers_next(struct layers *layers, uint8_t *scratch, struct bytes *ret_piec
             return false;
         if (layers->stage == STAGE_UPGRADE) {
             layers_read_upgrade(layers, piece);
-        } else if (layers->listener->layers.websocket) {
+        } else if (layers->rules->websocket) {
             frames_take(layers, piece);
         } else {
             *ret_piece = (struct bytes){piece.iov_base, piece.iov_len};
@@ -454,7 +452,7 @@ static uint32_t layers_frame(struct layers *layers, struct iovec *spans, uint32_
     uint32_t own_count = 0;
     if (!frame_is_begun(layers)) {
         layers->answers_due = layers->answers_length;
-        if (count > 0 && layers->listener->layers.websocket)
+        if (count > 0 && layers->rules->websocket)
             frame_begin(layers, spans_length(spans, count));
     }
     if (layers->answers_due > 0)
@@ -542,7 +540,7 @@ uint32_t layers_sent(struct layers *layers, uint32_t length)
 void layers_end(struct layers *layers, uint16_t close_code)
 {
     layers->ending = true;
-    if (layers->listener->layers.websocket && layers->stage == STAGE_OPEN)
+    if (layers->rules->websocket && layers->stage == STAGE_OPEN)
         layers_answer_close(layers, close_code != 0 ? close_code : WEBSOCKET_CLOSE_NORMAL);
 }
 

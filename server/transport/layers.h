@@ -18,7 +18,7 @@
 
 #include "proto/proto.h"
 #include "server/ring/ring.h"
-#include "server/transport/listener.h"
+#include "server/transport/listener_terms.h"
 
 #define LAYERS_SPANS_MAX RING_SPANS_MAX
 #define LAYERS_SPANS_OWN 2u     // of a send: answers, and the header of a frame
@@ -33,9 +33,9 @@ enum layers_status {
     LAYERS_FAILED, // it broke the rules of a layer, or memory ran out: see layers_why
 };
 
-// What the listener asks for; NULL where it asks for nothing, or if there is no memory (then *ret_failed is
-// true). The listener must outlive them; `pool` is the shard's.
-struct layers *layers_create(struct listener *listener, struct tls_pool *pool, bool *ret_failed);
+// What the terms ask for; NULL where they ask for nothing, or if there is no memory (then *ret_failed is
+// true). The terms must outlive them; `pool` is the shard's.
+struct layers *layers_create(const struct listener_terms *terms, struct tls_pool *pool, bool *ret_failed);
 
 // They go on in another shard. NULL accepted.
 void layers_move(struct layers *layers, struct tls_pool *pool);

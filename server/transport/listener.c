@@ -3,13 +3,13 @@
 
 #include "server/transport/listener_passed.h"
 #include "server/transport/listener_unix.h"
-#include "server/transport/tls.h"
 
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -147,38 +147,48 @@ static int listener_open_unix(struct listener *listener, const struct listener_o
         return fd;
     listener->fd = fd;
     listener->is_unix = true;
-    listener->unix_path = options->unix_path;
+    listener->unix_path = memory_require(strlen(options->unix_path) + 1);
+    memcpy(listener->unix_path, options->unix_path, strlen(options->unix_path) + 1);
     (void)snprintf(listener->address, ADDRESS_TEXT_BYTES, "unix:%s",
                    options->unix_path); // a path of 107 at most fits
     return 0;
 }
 
-static void listener_begin(struct listener *listener)
+static void listener_clear(struct listener *listener)
 {
-    atomic_init(&listener->connections, 0);
-    (void)pthread_mutex_init(&listener->tls_lock, NULL); // cannot fail with these arguments
+    listener->fd = -1;
+    listener->is_unix = listener->is_passed = false;
+    listener->unix_path = NULL;
+    atomic_store(&listener->connections, 0);
+    atomic_store(&listener->sessions, 0);
 }
 
 int listener_open(struct listener *listener, const struct listener_options *options, char *ret_error)
 {
-    *listener = (struct listener){.fd = -1, .connections_max = options->connections_max};
-    int failed = options->unix_path != NULL ? listener_open_unix(listener, options, ret_error)
-                                            : listener_open_tcp(listener, options, ret_error);
-    if (!failed)
-        listener_begin(listener);
-    return failed;
+    listener_clear(listener);
+    return options->unix_path != NULL ? listener_open_unix(listener, options, ret_error)
+                                      : listener_open_tcp(listener, options, ret_error);
 }
 
-int listener_adopt(struct listener *listener, int fd, uint64_t connections_max, char *ret_error)
+int listener_adopt(struct listener *listener, int fd, char *ret_error)
 {
-    *listener = (struct listener){.fd = -1, .connections_max = connections_max};
+    listener_clear(listener);
     int failed = listener_passed_check(fd, &listener->is_unix, ret_error);
     if (failed)
         return failed;
     listener->fd = fd;
+    listener->is_passed = true;
     listener_describe_socket(fd, listener->address);
-    listener_begin(listener);
     return 0;
+}
+
+int listener_adjust(const struct listener *listener, const struct listener_options *options, char *ret_error)
+{
+    if (listener->is_passed)
+        return 0;
+    if (listen(listener->fd, options->backlog) < 0)
+        return listener_fail(errno, options, "change the backlog of", ret_error);
+    return listener->is_unix ? listener_unix_admit(options, ret_error) : 0;
 }
 
 bool listener_is_local(const struct listener *listener)
@@ -197,30 +207,11 @@ bool listener_is_local(const struct listener *listener)
 
 void listener_close(struct listener *listener)
 {
-    (void)close(listener->fd); // nothing was written to it
+    if (!listener->is_passed)
+        (void)close(listener->fd); // nothing was written to it
     listener->fd = -1;
     if (listener->unix_path != NULL)
         (void)unlink(listener->unix_path); // whoever removed it before us did no harm
-    tls_context_unref(listener->tls);
-    listener->tls = NULL;
-    (void)pthread_mutex_destroy(&listener->tls_lock); // nobody holds it
-}
-
-void listener_take_tls(struct listener *listener, struct tls_context *tls)
-{
-    (void)pthread_mutex_lock(&listener->tls_lock); // cannot fail: no thread holds it twice
-    struct tls_context *before = listener->tls;
-    listener->tls = tls;
-    (void)pthread_mutex_unlock(&listener->tls_lock); // it is ours
-    tls_context_unref(before);
-}
-
-struct tls_context *listener_ref_tls(struct listener *listener)
-{
-    if (!listener->is_tls)
-        return NULL;
-    (void)pthread_mutex_lock(&listener->tls_lock); // cannot fail: no thread holds it twice
-    struct tls_context *tls = tls_context_ref(listener->tls);
-    (void)pthread_mutex_unlock(&listener->tls_lock); // it is ours
-    return tls;
+    free(listener->unix_path);
+    listener->unix_path = NULL;
 }

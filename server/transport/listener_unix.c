@@ -9,7 +9,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#define UMASK_OWNER_ONLY 0177
+#define MODE_OWNER_ONLY 0600
 
 static int listener_unix_fail(int error, const char *path, const char *what, const char *advice,
                               char *ret_error)
@@ -34,12 +34,13 @@ static bool socket_is_left_over(const struct sockaddr_un *address)
     return refused;
 }
 
+// The file gets the permissions that the socket has when it is bound. The umask of the process is no way to
+// restrict them: other threads make files meanwhile.
 static int bind_for_owner(int fd, const struct sockaddr_un *address)
 {
-    mode_t before = umask(UMASK_OWNER_ONLY); // shared with other threads, of which there are none yet
-    int failed = bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
-    (void)umask(before);
-    return failed;
+    if (fchmod(fd, MODE_OWNER_ONLY) < 0)
+        return -errno;
+    return bind(fd, (const struct sockaddr *)address, sizeof *address) < 0 ? -errno : 0;
 }
 
 static int socket_bind(int fd, const struct sockaddr_un *address)
@@ -52,11 +53,36 @@ static int socket_bind(int fd, const struct sockaddr_un *address)
     return bind_for_owner(fd, address);
 }
 
-static int socket_admit(const char *path, const struct listener_file *file)
+int listener_unix_admit(const struct listener_options *options, char *ret_error)
 {
-    if ((file->owner != (uid_t)-1 || file->group != (gid_t)-1) && lchown(path, file->owner, file->group) < 0)
-        return -errno;
-    return chmod(path, file->mode) < 0 ? -errno : 0;
+    const char *path = options->unix_path;
+    const struct listener_file *file = &options->file;
+    bool owned = file->owner != (uid_t)-1 || file->group != (gid_t)-1;
+    if ((!owned || lchown(path, file->owner, file->group) == 0) && chmod(path, file->mode) == 0)
+        return 0;
+    return listener_unix_fail(errno, path, "give mode, owner and group to", "", ret_error);
+}
+
+// Binds and listens. Returns 0, or -errno and one line in ret_error; then no file of ours is left.
+static int socket_open(int fd, const struct listener_options *options, const struct sockaddr_un *address,
+                       char *ret_error)
+{
+    int failed;
+    uint32_t attempt = 0;
+    do
+        failed = socket_bind(fd, address);
+    while (failed == -EADDRINUSE && listener_wait_for_address(&attempt));
+    if (failed) {
+        const char *advice =
+            failed == -EADDRINUSE ? "; another process listens there, or it is no socket" : "";
+        return listener_unix_fail(-failed, options->unix_path, "listen on", advice, ret_error);
+    }
+    failed = listener_unix_admit(options, ret_error);
+    if (failed == 0 && listen(fd, options->backlog) < 0)
+        failed = listener_unix_fail(errno, options->unix_path, "listen on", "", ret_error);
+    if (failed)
+        (void)unlink(options->unix_path); // it is ours, and of no use
+    return failed;
 }
 
 int listener_unix_open(const struct listener_options *options, char *ret_error)
@@ -70,23 +96,9 @@ int listener_unix_open(const struct listener_options *options, char *ret_error)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return listener_unix_fail(errno, path, "listen on", "", ret_error);
-    int failed;
-    uint32_t attempt = 0;
-    do
-        failed = socket_bind(fd, &address);
-    while (failed == -EADDRINUSE && listener_wait_for_address(&attempt));
-    if (failed) {
-        (void)close(fd); // nothing was written to it
-        const char *advice =
-            failed == -EADDRINUSE ? "; another process listens there, or it is no socket" : "";
-        return listener_unix_fail(-failed, path, "listen on", advice, ret_error);
-    }
-    failed = socket_admit(path, &options->file);
-    if (failed == 0 && listen(fd, options->backlog) == 0)
+    int failed = socket_open(fd, options, &address, ret_error);
+    if (failed == 0)
         return fd;
-    int error = failed ? -failed : errno;
-    (void)close(fd);    // nothing was written to it
-    (void)unlink(path); // it is ours, and of no use
-    return listener_unix_fail(error, path, failed ? "give mode, owner and group to" : "listen on", "",
-                              ret_error);
+    (void)close(fd); // nothing was written to it
+    return failed;
 }

@@ -10,6 +10,9 @@
 // (of LISTENER_ERROR_BYTES).
 WARN_UNUSED int listener_unix_open(const struct listener_options *options, char *ret_error);
 
+// Gives the file the mode and the owners of the options. Returns 0, or -errno and one line in ret_error.
+WARN_UNUSED int listener_unix_admit(const struct listener_options *options, char *ret_error);
+
 // After -EADDRINUSE: waits a moment, and returns whether to try again; start with *attempt = 0. A broker that
 // was killed keeps its sockets until the kernel has put away its ring, some milliseconds after the process
 // has gone.

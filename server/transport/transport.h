@@ -6,6 +6,7 @@
 #include "server/transport/connection.h"
 #include "server/transport/layers.h"
 #include "server/transport/listener.h"
+#include "server/transport/listener_terms.h"
 #include "server/transport/tls.h"
 
 #endif

@@ -13,7 +13,7 @@ static const char request[] =
     "Sec-WebSocket-Version: 13\r\nOrigin: https://example.com\r\n\r\n";
 static const char accepted[] = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
 
-static struct listener listener;
+static struct listener_terms terms;
 static struct layers *layers;
 static uint8_t scratch[LAYERS_SCRATCH];
 
@@ -26,8 +26,8 @@ static uint32_t sent_length;
 static void open_layers(struct listener_layers wanted)
 {
     bool failed = true;
-    listener = (struct listener){.layers = wanted};
-    layers = layers_create(&listener, NULL, &failed);
+    terms = (struct listener_terms){.layers = wanted};
+    layers = layers_create(&terms, NULL, &failed);
     CU_ASSERT_FALSE(failed);
     got_length = sent_length = 0;
 }
@@ -105,8 +105,8 @@ static const uint8_t pong_x[] = {0x8a, 0x01, 'x'};
 static void nothing_wanted_is_no_layers(void)
 {
     bool failed = true;
-    listener = (struct listener){0};
-    CU_ASSERT_PTR_NULL(layers_create(&listener, NULL, &failed));
+    terms = (struct listener_terms){0};
+    CU_ASSERT_PTR_NULL(layers_create(&terms, NULL, &failed));
     CU_ASSERT_FALSE(failed);
 }
 

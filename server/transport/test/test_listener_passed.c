@@ -16,7 +16,7 @@ static char error[LISTENER_ERROR_BYTES];
 static int listening(const char *host, uint16_t *ret_port)
 {
     struct listener listener;
-    struct listener_options options = {.host = host, .backlog = 4, .connections_max = 1};
+    struct listener_options options = {.host = host, .backlog = 4};
     if (listener_open(&listener, &options, error) < 0)
         return -1;
     struct sockaddr_storage bound;
@@ -47,13 +47,14 @@ static void test_adopted(void)
     int fd = listening("127.0.0.1", &port);
     char expected[64];
     (void)snprintf(expected, sizeof expected, "127.0.0.1:%u", port);
-    CU_ASSERT_EQUAL_FATAL(listener_adopt(&listener, fd, 7, error), 0);
+    CU_ASSERT_EQUAL_FATAL(listener_adopt(&listener, fd, error), 0);
     CU_ASSERT_EQUAL(listener.fd, fd);
     CU_ASSERT_STRING_EQUAL(listener.address, expected);
-    CU_ASSERT_EQUAL(listener.connections_max, 7);
     CU_ASSERT_FALSE(listener.is_unix);
+    CU_ASSERT_TRUE(listener.is_passed);
     listener_close(&listener);
-    CU_ASSERT_EQUAL(close(fd), -1);
+    CU_ASSERT_EQUAL(listener.fd, -1);
+    CU_ASSERT_EQUAL(close(fd), 0); // it was not the listener's to close
 }
 
 static void test_adopted_file_stays(void)
@@ -65,7 +66,8 @@ static void test_adopted_file_stays(void)
     CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(directory));
     (void)snprintf(path, sizeof path, "%s/socket", directory);
     (void)snprintf(expected, sizeof expected, "unix:%s", path);
-    CU_ASSERT_EQUAL_FATAL(listener_adopt(&listener, listening_unix(path), 1, error), 0);
+    int fd = listening_unix(path);
+    CU_ASSERT_EQUAL_FATAL(listener_adopt(&listener, fd, error), 0);
     CU_ASSERT_TRUE(listener.is_unix);
     CU_ASSERT_TRUE(listener_is_local(&listener));
     CU_ASSERT_STRING_EQUAL(listener.address, expected);
@@ -76,6 +78,7 @@ static void test_adopted_file_stays(void)
     options = (struct listener_options){.host = "", .port = 1};
     CU_ASSERT_FALSE(listener_fits(&options, listener.fd));
     listener_close(&listener);
+    CU_ASSERT_EQUAL(close(fd), 0);
     CU_ASSERT_EQUAL(unlink(path), 0);
     CU_ASSERT_EQUAL(rmdir(directory), 0);
 }
@@ -83,7 +86,7 @@ static void test_adopted_file_stays(void)
 static void expect_refused(int fd, const char *fault)
 {
     struct listener listener;
-    CU_ASSERT_EQUAL(listener_adopt(&listener, fd, 1, error), -ENOTSOCK);
+    CU_ASSERT_EQUAL(listener_adopt(&listener, fd, error), -ENOTSOCK);
     CU_ASSERT_PTR_NOT_NULL(strstr(error, fault));
     CU_ASSERT_PTR_NULL(strchr(error, '\n'));
 }
@@ -162,7 +165,7 @@ static void test_who_can_reach_it(void)
                  {"::ffff:0.0.0.0", false}};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct listener listener;
-        struct listener_options options = {.host = cases[i].host, .backlog = 4, .connections_max = 1};
+        struct listener_options options = {.host = cases[i].host, .backlog = 4};
         if (listener_open(&listener, &options, error) < 0)
             continue; // a machine without IPv6
         CU_ASSERT_EQUAL(listener_is_local(&listener), cases[i].local);
