@@ -34,6 +34,8 @@ void listeners_warn_of_anybody(const struct broker *broker);
 // of their files. Returns false after one line.
 WARN_UNUSED bool listeners_check(const struct config *config);
 
+#define LISTENERS_TEXT_BYTES 7680u // room that all of them fit into
+
 // A line such as "0.0.0.0:1883 (tcp), 0.0.0.0:8883 (tls)", cut to `size` bytes.
 void listeners_describe(const struct broker *broker, char *ret_text, size_t size);
 

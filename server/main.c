@@ -291,7 +291,7 @@ static bool enter_sandbox(const struct config *config)
 
 static void tell_started(struct broker *broker, struct supervisor *supervisor)
 {
-    char where[7680];
+    char where[LISTENERS_TEXT_BYTES];
     listeners_describe(broker, where, sizeof where);
     char features[RING_FEATURES_BYTES];
     ring_features(broker->shards[0].ring, features);

@@ -84,7 +84,7 @@ static uint32_t count_removed(const struct config_comparison *comparison, const 
 static void tell(struct broker *broker, const struct config_comparison *comparison,
                  const struct regime *before)
 {
-    char where[NOTIFY_STATUS_BYTES];
+    char where[LISTENERS_TEXT_BYTES];
     uint32_t added = count_listeners(comparison, broker->regime, true);
     uint32_t changed = count_listeners(comparison, broker->regime, false);
     uint32_t removed = count_removed(comparison, before);
@@ -105,6 +105,10 @@ static void tell(struct broker *broker, const struct config_comparison *comparis
 
 void reload(struct broker *broker, struct activation *activation, const struct reload_options *options)
 {
+    if (options->config_path == NULL) {
+        log_info("there is no configuration file to read again: nothing has changed");
+        return;
+    }
     const struct config *config = load(options->config_path);
     struct regime *regime = NULL;
     struct config_comparison comparison;

@@ -8,7 +8,7 @@
 #include "server/shard.h"
 
 struct reload_options {
-    const char *config_path; // NULL: there is no file, and only certificates and plugins are read again
+    const char *config_path; // NULL: there is no file, and nothing to read
     bool debug;              // of the command line, which goes before log.level
 };
 
