@@ -30,10 +30,10 @@ struct client {
     struct list sending; // in shard->sending
     struct list paused;  // in shard->paused
     uint64_t id;
-    uint64_t send_since_ns; // when the send that is with the kernel began, or stalled last
-    uint64_t told_dropped;  // of link.dropped, the next number that is told
+    uint64_t send_since_ns;       // when the send that is with the kernel began, or stalled last
+    uint64_t told_dropped;        // of link.dropped, the next number that is told
     struct listener_terms *terms; // that it was accepted on
-    struct list replay_requests; // subscriptions whose retained messages are still to be looked up
+    struct list replay_requests;  // subscriptions whose retained messages are still to be looked up
     uint32_t replay_request_count;
     bool deaf; // has more to send than its outbox may hold, and is not read from until that has gone
     struct list shaking;          // in shard->shaking
@@ -55,7 +55,7 @@ struct client {
 // shard before it moved here; empty for a connection that was just accepted.
 struct client_arrival {
     int fd;
-    struct layers *layers; // taken
+    struct layers *layers;        // taken
     struct listener_terms *terms; // taken
     struct bytes received;
     bool authenticated;        // also: judged by the plugins

@@ -263,9 +263,10 @@ static bool open_one(struct broker *broker, struct regime *regime, uint32_t plac
 {
     struct listener *listener = find_free(broker);
     if (listener == NULL) {
-        log_error("listener '%s' cannot be opened: sessions remain from %u listeners, most of which are gone; "
-                  "restart the broker",
-                  regime->config->listeners[place].name, LISTENERS_MAX);
+        log_error(
+            "listener '%s' cannot be opened: sessions remain from %u listeners, most of which are gone; "
+            "restart the broker",
+            regime->config->listeners[place].name, LISTENERS_MAX);
         return false;
     }
     if (!open_socket(regime->config, &regime->config->listeners[place], passed, listener))

@@ -32,10 +32,10 @@ struct roster;
 struct shard;
 
 struct broker {
-    const struct config *config;   // main's: that of the regime
-    struct regime *regime;         // main's: the latest that every shard has
-    const struct config *at_start; // what holds of the keys that take a restart
-    struct host *host;             // of the plugins
+    const struct config *config;              // main's: that of the regime
+    struct regime *regime;                    // main's: the latest that every shard has
+    const struct config *at_start;            // what holds of the keys that take a restart
+    struct host *host;                        // of the plugins
     struct listener listeners[LISTENERS_MAX]; // by number
     struct shard *shards;
     uint32_t shard_count;
@@ -93,7 +93,7 @@ struct shard {
     struct ring_operation wake;
     struct acceptor acceptors[LISTENERS_MAX]; // by the number of the listener
     uint32_t acceptors_end;                   // the highest that was ever used, plus one
-    struct timer accept_again; // armed while accepting pauses for want of descriptors
+    struct timer accept_again;                // armed while accepting pauses for want of descriptors
 
     const struct regime *regime;
     bool adopting; // main waits until nothing of the regime before it is in use
