@@ -358,6 +358,7 @@ int main(int argc, char **argv)
 
     broker.config = config;
     broker.at_start = config;
+    atomic_init(&broker.mailbox_bytes_max, config->limits.mailbox_bytes_max);
     broker.shard_count = choose_shards(&arguments, config);
     broker.hash_seed = random_entropy();
     broker.started_ns = clock_monotonic_ns();

@@ -23,7 +23,7 @@ static int door_publish(void *context, const struct hbmqtt_plugin_message *messa
     struct broker *broker = context;
     uint64_t bytes = message->topic.length + message->payload.length;
     uint64_t before = atomic_fetch_add_explicit(&broker->plugin_bytes, bytes, memory_order_relaxed);
-    if (before > 0 && before + bytes > broker->config->limits.mailbox_bytes_max) {
+    if (before > 0 && before + bytes > atomic_load(&broker->mailbox_bytes_max)) {
         atomic_fetch_sub_explicit(&broker->plugin_bytes, bytes, memory_order_relaxed);
         return HBMQTT_PLUGIN_ERROR_BUSY;
     }

@@ -61,6 +61,7 @@ static struct regime *change(struct broker *broker, struct regime *regime)
     await_shards(broker);
     broker->regime = regime;
     broker->config = regime->config;
+    atomic_store(&broker->mailbox_bytes_max, regime->config->limits.mailbox_bytes_max);
     return before;
 }
 

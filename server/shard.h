@@ -39,15 +39,16 @@ struct broker {
     struct listener listeners[LISTENERS_MAX]; // by number
     struct shard *shards;
     uint32_t shard_count;
-    uint64_t hash_seed;               // places client ids on shards, and seeds every hash table
-    uint64_t started_ns;              // monotonic
-    uint64_t descriptors_max;         // connections that the limit on open files leaves room for
-    const char *ring_disable;         // features not to use, or NULL
-    _Atomic uint64_t connections;     // open, on all shards
-    _Atomic uint64_t sessions;        // on all shards
-    _Atomic uint64_t clients;         // connected, on all shards
-    _Atomic uint64_t clients_maximum; // the most that there were at once
-    _Atomic uint64_t plugin_bytes;    // messages of plugins on their way to the shards
+    uint64_t hash_seed;                 // places client ids on shards, and seeds every hash table
+    uint64_t started_ns;                // monotonic
+    uint64_t descriptors_max;           // connections that the limit on open files leaves room for
+    const char *ring_disable;           // features not to use, or NULL
+    _Atomic uint64_t connections;       // open, on all shards
+    _Atomic uint64_t sessions;          // on all shards
+    _Atomic uint64_t clients;           // connected, on all shards
+    _Atomic uint64_t clients_maximum;   // the most that there were at once
+    _Atomic uint64_t plugin_bytes;      // messages of plugins on their way to the shards
+    _Atomic uint64_t mailbox_bytes_max; // of the limits, for threads that are no shard's
     sem_t reported; // posted by each shard when it has started, has another regime, and has stopped reading
 };
 

@@ -360,6 +360,47 @@ def test_anonymous_access_changes(reloader):
     one.hub.check_serves("tcp")
 
 
+def with_passwords(path, **users):
+    """A password file with these users, and the settings that name it."""
+    path.unlink(missing_ok=True)
+    for number, (user, password) in enumerate(users.items()):
+        process = Process([brokers.HBMQTT_PASSWD, *(["-c"] if number == 0 else []), path, user])
+        process.send(f"{password}\n".encode(), close=True)
+        assert process.wait_exit() == 0, process.stderr()
+    return {"auth": {"allow-anonymous": False, "password-file": path}}
+
+
+def test_passwords_change(reloader, tmp_path):
+    path = tmp_path / "users"
+    one = reloader(**with_passwords(path, alice="first"))
+    held = one.hub.client("tcp", username="alice", password=b"first")
+    with_passwords(path, alice="second", bob="b")
+    one.hub.peer("tcp").connect("early", code=4, username="alice", password=b"second")
+    one.take()
+    one.hub.peer("tcp").connect("late", code=4, username="alice", password=b"first")
+    one.hub.client("tcp", username="alice", password=b"second").ping()
+    one.hub.client("tcp", username="bob", password=b"b").ping()
+    held.ping()
+    path.write_text("no line of a password file\n")
+    told = one.refuse(limits={"packet_size_max": 64})
+    assert any(str(path) in line for line in told), told
+    one.hub.client("tcp", username="bob", password=b"b").publish("x", b"x" * 100, qos=1)
+
+
+def test_rules_change(reloader):
+    one = reloader(**{"topic-check": {"enabled": True, "acl": {"anonymous": "[a/#]"}}})
+    client = one.hub.client("tcp")
+    client.subscribe("a/x", codes=[0])
+    client.subscribe("b/x", codes=[0x80])
+    one.take(**{"topic-check": {"enabled": True, "acl": {"anonymous": "[b/#]"}}})
+    client.subscribe("b/x", codes=[0])  # also for who was there before
+    client.subscribe("a/y", codes=[0x80])
+    one.refuse(**{"topic-check": {"enabled": True, "acl": {"anonymous": "[b/#/c]"}}})
+    client.subscribe("b/y", codes=[0])
+    one.take(**{"topic-check": {"enabled": False}})
+    client.subscribe("a/y", codes=[0])
+
+
 def test_sys_interval_changes(reloader):
     one = reloader()
     client = one.hub.client("tcp")

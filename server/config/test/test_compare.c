@@ -148,6 +148,9 @@ static void test_keys_that_need_a_restart(void)
         {"limits: {receive_buffers: 8}\n", "limits.receive_buffers"},
         {"limits: {receive_buffer_bytes: 2048}\n", "limits.receive_buffer_bytes"},
         {"limits: {authentication_threads: 3}\n", "limits.authentication_threads"},
+        {"limits: {authentications_max: 3}\n", "limits.authentications_max"},
+        {"limits: {plugin_queue_max: 3}\n", "limits.plugin_queue_max"},
+        {"limits: {plugin_timeout_ms: 3}\n", "limits.plugin_timeout_ms"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const struct config_comparison *comparison = compare("", cases[i][0]);
