@@ -136,14 +136,15 @@ def test_oneself_can_be_named(make_broker, client):
 
 
 @as_root
-def test_certificates_are_read_by_root_first_and_by_the_user_then(make_broker, timeline, folder):
+def test_certificates_are_read_by_root_first_and_by_the_user_then(timeline, folder):
     """A key for root alone serves, but cannot be read again; a key that the user may read can."""
     for name in ("server.pem", "server.key"):
         shutil.copy(certificates() / name, folder)
     key = folder / "server.key"
     key.chmod(0o600)
     secure = listener("tls", certfile=folder / "server.pem", keyfile=key)
-    broker = make_broker(listeners={"tcp": listener(), "tls": secure}, user="nobody", env=LEAKS_UNSEEN)
+    broker = Broker(folder, settings_with(listeners={"tcp": listener(), "tls": secure}, user="nobody"), env=LEAKS_UNSEEN)
+    broker.start()
     hub = Hub(broker, timeline)
     try:
         hub.check_serves("tls")
@@ -157,6 +158,7 @@ def test_certificates_are_read_by_root_first_and_by_the_user_then(make_broker, t
         hub.check_serves("tls")
     finally:
         hub.close()
+        broker.stop()
 
 
 @as_root
