@@ -287,7 +287,7 @@ def test_reload_takes_plugins_away_and_brings_others(puppet, peers):
 def test_reload_without_the_file_changes_nothing(puppet, peers):
     puppet.path = MODULES / "absent.so"
     puppet.rewrite()
-    puppet.log(r"plugin .*absent\.so: cannot load it")
+    puppet.log(r"plugin .*absent\.so cannot be read")
     puppet.log(r"goes on with the configuration that it has")
     one = peers(at=puppet.broker)
     one.connect("one")

@@ -291,6 +291,21 @@ def test_file_at_fault(reloader, fault):
     client.ping()
 
 
+def test_plugin_cannot_be_loaded(reloader, tmp_path):
+    """Which is found last: sockets and the log were opened for nothing."""
+    one = reloader()
+    broken, free = tmp_path / "broken.so", free_port()
+    broken.write_text("no code")
+    told = one.refuse(
+        plugins={str(broken): "{}"}, listeners=one.listeners(x=listener(bind=f"127.0.0.1:{free}")), log={"file": tmp_path / "log"}
+    )
+    assert len(told) == 1 and "broken.so: cannot load it" in told[0], told
+    assert is_closed(("127.0.0.1", free)) and (tmp_path / "log").read_text() == ""
+    one.write(log=None, plugins=None)
+    one.take()
+    one.hub.check_serves("tcp")
+
+
 # What else changes
 
 
