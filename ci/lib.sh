@@ -140,7 +140,7 @@ blackbox_run() {
     rm -f "$report"
     (
         cd harness/blackbox
-        env -u HBMQTT_RING_DISABLE "${environment[@]}" timeout -k 10 480 \
+        env -u HBMQTT_RING_DISABLE "${environment[@]}" timeout -k 10 1500 \
             "$PYTHON" -m pytest -q -n "$JOBS" -p no:cacheprovider --junit-xml="$report" "$@"
     ) || status=$?
     ci/count "$label" "$report"
