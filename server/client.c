@@ -562,7 +562,8 @@ void client_timer_expired(struct shard *shard, struct timer *timer)
         return;
     }
     if (client->link.state == LINK_NEW) {
-        client_close(shard, client, REASON_MAXIMUM_CONNECT_TIME);
+        if (client->hold == NULL) // else its CONNECT has come, and the time to judge it is another
+            client_close(shard, client, REASON_MAXIMUM_CONNECT_TIME);
         return;
     }
     if (!list_empty(&client->paused) || client->hold != NULL)

@@ -140,7 +140,9 @@ void hold_expired(struct shard *shard, struct timer *timer)
         !plugin_give_up(plugin, questions_of(shard), hold->judgement.question, QUESTION_EXPIRED))
         return; // the answer is on its way, or it will be closed soon
     plugin_count_unanswered(plugin, terms->answer_timeout_ns, terms->verdict_default);
-    judgement_take(&hold->judgement, terms->verdict_default, NULL);
+    // Nobody has said that the credentials are wrong.
+    bool denies = terms->verdict_default == HBMQTT_DENY;
+    judgement_take(&hold->judgement, denies ? HBMQTT_DENY | HBMQTT_UNAVAILABLE : terms->verdict_default, NULL);
     hold_resume(shard, hold);
 }
 

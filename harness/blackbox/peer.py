@@ -84,12 +84,14 @@ class Peer:
         self.poller = Poller(self.socket)
 
     @classmethod
-    def open(cls, address, *, receive_buffer=None, **options):
-        """A client's connection to a broker."""
+    def open(cls, address, *, receive_buffer=None, source=None, **options):
+        """A client's connection to a broker, from the address `source` if that matters."""
         sock = socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         if receive_buffer:  # has to be set before the window is negotiated
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         sock.settimeout(Deadline().left())
+        if source:
+            sock.bind((source, 0))
         sock.connect(address)
         port = sock.getsockname()[1]
         one = cls(transport.wrap(sock), **options)

@@ -18,6 +18,7 @@ import argon2
 import bcrypt
 import pytest
 from broker import HBMQTT_PASSWD
+from credentials import OTHERS, SECRET
 from deadline import Deadline, wait_until
 from tables import cases
 
@@ -26,7 +27,6 @@ with warnings.catch_warnings():
     import crypt
 
 DONE, WRONG, USAGE, FILE = range(4)
-SECRET = "Zw\u00f6lf Boxk\u00e4mpfer"
 CHEAP = ["-s", "sha512", "-r", "1000"]
 NOBODY = 65534
 
@@ -489,24 +489,6 @@ def test_hashes_that_are_not_known_are_not_hashed_again(passwd, users):
 
 
 # Others' hashes
-
-
-def by_crypt(setting):
-    return lambda: crypt.crypt(SECRET, setting)
-
-
-OTHERS = {
-    "crypt-sha256": by_crypt("$5$saltstring"),
-    "crypt-sha512": by_crypt("$6$saltstring"),
-    "crypt-sha512-rounds": by_crypt("$6$rounds=20000$saltstring"),
-    "crypt-yescrypt": by_crypt("$y$j9T$saltofyescrypt22cCb1x."),
-    "crypt-gost-yescrypt": by_crypt("$gy$j9T$saltofyescrypt22cCb1x."),
-    "crypt-bcrypt": by_crypt("$2y$05$abcdefghijklmnopqrstuu"),
-    "bcrypt": lambda: bcrypt.hashpw(SECRET.encode(), bcrypt.gensalt(6)).decode(),
-    "bcrypt-2a": lambda: bcrypt.hashpw(SECRET.encode(), bcrypt.gensalt(6, b"2a")).decode(),
-    "argon2id": lambda: argon2.PasswordHasher().hash(SECRET),
-    "argon2i": lambda: argon2.PasswordHasher(type=argon2.Type.I).hash(SECRET),
-}
 
 
 @pytest.mark.parametrize("make", cases(OTHERS))

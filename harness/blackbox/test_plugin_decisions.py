@@ -135,10 +135,11 @@ def test_nothing_of_a_session_is_touched_before(puppet, at, peers):
     at("owner", clean=False, username="allow", session_present=True)
 
 
-def test_the_time_for_connect_holds_all_the_same(start, peers):
-    puppet = start("inline", limits={"connect_timeout_ms": 200})
+def test_the_time_for_connect_is_over_when_it_has_come(start, peers):
+    """Then the plugin's own deadline holds, past which nobody has said that the credentials are wrong."""
+    puppet = start("inline", plugin={"answer-timeout-ms": 500}, limits={"connect_timeout_ms": 100})
     one = peers(at=puppet.broker)
-    one.send(mqtt.connect("one", username="never"))
+    one.connect("one", username="never", code=3)
     one.expect_close()
 
 

@@ -4,12 +4,15 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 
 import broker as brokers
+import credentials
 import packet as mqtt
 import pytest
 import transport
+from credentials import sha512
 from hub import listener, make_hub  # noqa: F401 - a fixture
 from peer import Peer
 
@@ -69,6 +72,29 @@ def test_a_broker_that_tells_everything_tells_no_secret(make_broker, timeline):
     text = broker.process.stderr()
     assert "is not kept" in text and text.count("connection closed") >= 8  # it has told of them
     expect_no_secret(text)
+
+
+@pytest.mark.parametrize("reload", [False, True], ids=["once", "again"])
+def test_fault_passwords_and_hashes_are_no_secret_in_the_log(make_broker, timeline, tmp_path, reload):
+    """Right and wrong ones, those of unknown users and of who has to wait, as the original's debug log told the hashes."""
+    hashes = {"user": sha512(PASSWORD), "other": sha512(WRONG_PASSWORD + "x")}
+    users = credentials.write(tmp_path / "users", hashes)
+    broker = make_broker(arguments=["-d"], auth={"allow-anonymous": False, "password-file": users})
+    if reload:
+        broker.process.signal(signal.SIGHUP)
+    codes = []
+    for username, password in [("user", PASSWORD), ("nobody", PASSWORD)] + [("user", WRONG_PASSWORD)] * 9:
+        one = Peer.open(broker.address, source="127.0.0.9", timeline=timeline)
+        one.send(mqtt.connect("", username=username, password=password))
+        codes.append(one.expect(mqtt.CONNACK).code)
+        one.close()
+    assert codes[:7] == [0] + [4] * 6 and 3 in codes
+    broker.stop()
+    text = broker.process.stderr()
+    expect_no_secret(text)
+    for hashed in hashes.values():
+        for part in (hashed, hashed.rpartition("$")[2], "saltstring"):
+            assert part not in text
 
 
 def test_headers_of_websocket_are_no_secret_in_the_log(make_hub):

@@ -13,8 +13,9 @@ static void seed_write(const char *directory, const char *name, struct bytes pre
     char path[4096];
     snprintf(path, sizeof path, "%s/%s", directory, name);
     FILE *file = fopen(path, "wb");
-    bool written = file != NULL && fwrite(prefix.data, 1, prefix.length, file) == prefix.length &&
-                   fwrite(rest.data, 1, rest.length, file) == rest.length;
+    bool written = file != NULL && fwrite(prefix.data, 1, prefix.length, file) == prefix.length;
+    if (rest.length > 0) // else there may be no data
+        written = written && fwrite(rest.data, 1, rest.length, file) == rest.length;
     if (file == NULL || fclose(file) != 0 || !written) {
         perror(path);
         exit(1);
