@@ -288,3 +288,13 @@ bool judge_receive(struct shard *shard, struct session *session, const struct pu
         verdicts_put(&identity->verdicts, &key, allowed ? HBMQTT_ALLOW : HBMQTT_DENY);
     return allowed;
 }
+
+bool judge_kept(struct shard *shard, struct session *session, const struct message *message)
+{
+    if (!roster_concerned(shard->roster, CALL_RECEIVE))
+        return true;
+    struct publication publication;
+    bool stable;
+    publication_from_message(&publication, message);
+    return judge_receive(shard, session, &publication, &stable);
+}

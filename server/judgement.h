@@ -69,4 +69,7 @@ enum judged judge_message(struct shard *shard, struct client *client, struct jud
 bool judge_receive(struct shard *shard, struct session *session, const struct publication *publication,
                    bool *ret_stable);
 
+// The same for a message that is kept.
+bool judge_kept(struct shard *shard, struct session *session, const struct message *message);
+
 #endif

@@ -126,19 +126,6 @@ void subscribe_drop_replays(struct client *client)
         replay_request_free(client, container_of(node, struct replay_request, place));
 }
 
-// Whether a session may be sent a retained message.
-static bool replay_may(struct shard *shard, struct session *session, struct message *message)
-{
-    if (!roster_concerned(shard->roster, CALL_RECEIVE))
-        return true;
-    struct publication publication;
-    bool stable;
-    publication_from_message(&publication, message);
-    bool may = judge_receive(shard, session, &publication, &stable);
-    publication_finish(&publication);
-    return may;
-}
-
 // What is retained for the request, without what the subscription has had already.
 static struct retained_batch replay_request_collect(struct shard *shard, struct session *session,
                                                     const struct replay_request *request)
@@ -147,7 +134,7 @@ static struct retained_batch replay_request_collect(struct shard *shard, struct 
     struct bytes filter = {request->filter, request->filter_length};
     uint32_t count = router_retained_collect(shard->router, filter, &batch.messages);
     for (uint32_t i = 0; i < count; i++)
-        if (batch.messages[i]->stamp_ns <= request->since_ns && replay_may(shard, session, batch.messages[i]))
+        if (batch.messages[i]->stamp_ns <= request->since_ns && judge_kept(shard, session, batch.messages[i]))
             batch.messages[batch.count++] = batch.messages[i];
         else
             message_unref(batch.messages[i]);
