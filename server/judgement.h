@@ -60,6 +60,10 @@ struct judged_topic {
 enum judged judge_topic(struct shard *shard, struct client *client, struct judgement *judgement,
                         const struct judged_topic *topic);
 
+// Whether a client may publish to a topic without anybody being asked or told: it was allowed before, that
+// holds, and nobody has to do with messages themselves.
+bool judge_is_known(struct shard *shard, struct client *client, struct bytes topic);
+
 // What becomes of a message that may be published: it may be denied, or have judgement->change.
 enum judged judge_message(struct shard *shard, struct client *client, struct judgement *judgement,
                           const struct packet_publish *publish);
