@@ -548,3 +548,28 @@ def test_taboo(make_broker, peers, password_file, form):
     assert published(alice, admin, [*taboo, "else"]) == []
     assert published(admin, admin, taboo) == taboo
     assert topics_of(arrived(alice, alice)) == ["else"]
+
+
+# Others have their turn
+
+
+def test_a_subscribe_that_takes_long_to_judge_holds_up_nobody(house):
+    """Each of its filters has to be held against thousands of denials."""
+    denials = [{"deny": f"a{number}/b/secret"} for number in range(5000)]
+    one = house({"subscribe-acl": {"*": ["#", *denials]}}, shards=1)
+    slow, other = one.client("alice"), one.client("bob")
+    slow.send(mqtt.subscribe(1, [(f"+/+/{number}", number % 3) for number in range(300)] + [("+/b/+", 0)]) + mqtt.pingreq())
+    pings = 0
+    while not slow.look():
+        if slow.buffer:
+            break
+        other.ping()
+        pings += 1
+    assert slow.expect(mqtt.SUBACK, packet_id=1).codes == [number % 3 for number in range(300)] + [REFUSED]
+    slow.expect(mqtt.PINGRESP)
+    assert pings > 5
+    other.publish("x/y/7", b"x")
+    slow.expect_publish("x/y/7", b"x")
+    slow.send(mqtt.subscribe(2, [(f"+/+/{number}", 0) for number in range(300, 600)]))
+    slow.reset()  # while it is judged
+    other.ping()
