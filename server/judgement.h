@@ -24,7 +24,7 @@ struct judgement {
     // Of the packet:
     uint32_t step; // decisions that are made; what each is about, the packet's code knows
     bool will_denied;
-    bool yields; // held although nothing is open: others have their turn first
+    bool yields;           // held although nothing is open: others have their turn first
     struct answer *change; // what goes on in place of the message that came, or of the user name; or NULL
     struct pending_subscription *subscription; // of a SUBSCRIBE
     // Of the decision that is being made:

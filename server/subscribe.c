@@ -7,7 +7,7 @@
 #include "server/mail.h"
 #include "server/witness.h"
 
-#define SUBACK_FAILURE 0x80u            // [MQTT-3.9.3-2]
+#define SUBACK_FAILURE 0x80u           // [MQTT-3.9.3-2]
 #define JUDGING_NS_MAX (2 * NS_PER_MS) // of a turn
 
 // A SUBSCRIBE whose SUBACK waits. It keeps the raw entries of the packet, for the retained messages that
@@ -192,8 +192,8 @@ static void subscribe_end(struct shard *shard, struct pending_subscription *pend
     free(pending);
 }
 
-// The time in which this turn has to have judged filters. Against thousands of rules each may take a good part
-// of a millisecond, and a packet may hold any number.
+// The time in which this turn has to have judged filters. Against thousands of rules each may take a good
+// part of a millisecond, and a packet may hold any number.
 static uint64_t judging_deadline_ns(struct shard *shard)
 {
     if (shard->judging_turn_ns != shard->turn.now_ns) {

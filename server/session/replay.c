@@ -55,12 +55,11 @@ static uint32_t batch_sift(struct retained_batch *batch, uint32_t position, queu
 {
     uint32_t before = batch->count;
     batch->count = position;
-    for (uint32_t i = position; i < before; i++) {
+    for (uint32_t i = position; i < before; i++)
         if (keep(context, batch->messages[i]))
             batch->messages[batch->count++] = batch->messages[i];
         else
             message_unref(batch->messages[i]);
-    }
     return before - batch->count;
 }
 
