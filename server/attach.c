@@ -120,6 +120,24 @@ static void attach_give_identity(struct client *client, struct session *session)
     client->identity = NULL;
 }
 
+struct sifting {
+    struct shard *shard;
+    struct session *session;
+};
+
+static bool attach_keeps(void *context, const struct message *message)
+{
+    const struct sifting *sifting = context;
+    return judge_kept(sifting->shard, sifting->session, message);
+}
+
+// What is there for the client was let through for who it was then, by the rules of then.
+static void attach_sift(struct shard *shard, struct session *session)
+{
+    if (roster_concerned(shard->roster, CALL_RECEIVE))
+        session_sift(session, &shard->turn, attach_keeps, &(struct sifting){shard, session});
+}
+
 static void attach_open(struct shard *shard, struct client *client, struct bytes client_id,
                         const struct packet_connect *connect, const struct judgement *judgement)
 {
@@ -140,6 +158,7 @@ static void attach_open(struct shard *shard, struct client *client, struct bytes
     client_watch_silence(shard, client);
     attach_tell(client, present);
     witness_session(shard, HBMQTT_EVENT_CLIENT_CONNECTED, session, NULL);
+    attach_sift(shard, session);
     session_resume(session, &shard->turn);
 }
 

@@ -39,8 +39,7 @@ static bool burst_fits(const struct publication *publication)
 bool burst_take(struct shard *shard, struct publication *publication)
 {
     struct burst *burst = &shard->burst;
-    if (!burst->open || !burst_fits(publication) ||
-        !bytes_equal(publication->topic, (struct bytes){burst->topic, burst->topic_length}))
+    if (!burst_fits(publication) || !burst_is_on(burst, publication->topic))
         return false;
     if (burst->wanted_here) {
         struct span span = wirelog_publish(&shard->wirelog, publication, burst->variant);
@@ -68,6 +67,7 @@ void burst_begin(struct shard *shard, const struct publication *publication, str
         publication->topic.length > BURST_TOPIC_MAX)
         return;
     burst->open = true;
+    burst->unasked = false;
     burst->wanted_here = publication->encoded != 0;
     if (burst->wanted_here)
         burst->variant = (enum wire_variant)__builtin_ctz(publication->encoded);

@@ -21,6 +21,7 @@ struct shard;
 
 struct burst {
     bool open;
+    bool unasked;              // the client may send the next ones without anybody being asked
     bool wanted_here;          // else only other shards get the messages
     enum wire_variant variant; // in which all here get them
     uint32_t topic_length;
@@ -30,6 +31,12 @@ struct burst {
     uint64_t payload_bytes; // of these
     uint8_t topic[BURST_TOPIC_MAX];
 };
+
+// Whether a burst is open on this topic.
+static inline bool burst_is_on(const struct burst *burst, struct bytes topic)
+{
+    return burst->open && bytes_equal(topic, (struct bytes){burst->topic, burst->topic_length});
+}
 
 // Takes a publication that continues the open burst, and returns true; false where it does not.
 bool burst_take(struct shard *shard, struct publication *publication);

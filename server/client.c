@@ -166,7 +166,7 @@ static void client_carry_out(struct shard *shard, struct client *client, const s
     case EFFECT_NONE:
         break;
     case EFFECT_PUBLISH:
-        if (shard->roster != NULL) {
+        if (shard->roster != NULL && !publish_unasked(shard, client, &effect->packet.publish)) {
             client_judge(shard, client, frame, effect);
             break;
         }

@@ -13,9 +13,10 @@ static struct questions *questions_of(const struct shard *shard)
 static void hold_wait(struct shard *shard, struct hold *hold)
 {
     const struct roster_terms *terms = &shard->roster->terms[hold->judgement.plugin];
+    uint64_t wait_ns = hold->judgement.yields ? 1 : terms->answer_timeout_ns; // 1: not in this turn
     hold->client->hold = hold;
     list_append(&shard->held, &hold->place);
-    timer_arm(&shard->timers, &hold->deadline, shard->turn.now_ns + terms->answer_timeout_ns);
+    timer_arm(&shard->timers, &hold->deadline, shard->turn.now_ns + wait_ns);
 }
 
 static void hold_wait_no_more(struct shard *shard, struct hold *hold)
@@ -101,6 +102,7 @@ static void hold_resume(struct shard *shard, struct hold *hold)
 {
     struct client *client = hold->client;
     hold_wait_no_more(shard, hold);
+    hold->judgement.yields = false;
     client->link.received_ns = shard->turn.now_ns; // it was we who did not read
     shard->feeding = hold->rest;
     inbox_feed(&client->link.inbox, hold_rest(hold));
@@ -133,6 +135,11 @@ void hold_answered(struct shard *shard, struct answer *answer)
 void hold_expired(struct shard *shard, struct timer *timer)
 {
     struct hold *hold = container_of(timer, struct hold, deadline);
+    if (hold->judgement.yields) {
+        if (shard->phase == SHARD_SERVING)
+            hold_resume(shard, hold);
+        return;
+    }
     uint32_t index = hold->judgement.plugin;
     struct plugin *plugin = shard->roster->plugins[index];
     const struct roster_terms *terms = &shard->roster->terms[index];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A client that is held: a plugin has been asked about one of its packets and will answer later. The packet
+// A client that is held: a plugin has been asked about one of its packets and will answer later, or to judge
+// the packet takes long and others have their turn first. The packet
 // and everything behind it are kept, receiving pauses, and when the answer or the deadline comes, the packet
 // is carried out again with the judgement as far as it is, and then what is behind it.
 //

@@ -237,6 +237,23 @@ enum judged judge_topic(struct shard *shard, struct client *client, struct judge
     return judgement_conclude(judgement, allowed);
 }
 
+static bool messages_concern_nobody(const struct roster *roster)
+{
+    return !roster_concerned(roster, CALL_MESSAGE) && !roster_wants(roster, HBMQTT_EVENT_MESSAGE_RECEIVED) &&
+           !roster_wants(roster, HBMQTT_EVENT_MESSAGE_BROADCAST);
+}
+
+bool judge_is_known(struct shard *shard, struct client *client, struct bytes name)
+{
+    if (!messages_concern_nobody(shard->roster))
+        return false;
+    if (!roster_concerned(shard->roster, CALL_PUBLISH))
+        return true;
+    const struct judged_topic topic = {.action = HBMQTT_FILTER_PUBLISH, .topic = name};
+    const struct verdict_key key = verdict_key_of(shard, &topic, host_verdicts(shard->broker->host));
+    return verdicts_find(identity_of_client(shard, client)->verdicts, &key) == HBMQTT_ALLOW;
+}
+
 enum judged judge_message(struct shard *shard, struct client *client, struct judgement *judgement,
                           const struct packet_publish *publish)
 {
@@ -287,4 +304,14 @@ bool judge_receive(struct shard *shard, struct session *session, const struct pu
     if (*ret_stable)
         verdicts_put(&identity->verdicts, &key, allowed ? HBMQTT_ALLOW : HBMQTT_DENY);
     return allowed;
+}
+
+bool judge_kept(struct shard *shard, struct session *session, const struct message *message)
+{
+    if (!roster_concerned(shard->roster, CALL_RECEIVE))
+        return true;
+    struct publication publication;
+    bool stable;
+    publication_from_message(&publication, message);
+    return judge_receive(shard, session, &publication, &stable);
 }

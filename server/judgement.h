@@ -24,6 +24,7 @@ struct judgement {
     // Of the packet:
     uint32_t step; // decisions that are made; what each is about, the packet's code knows
     bool will_denied;
+    bool yields;           // held although nothing is open: others have their turn first
     struct answer *change; // what goes on in place of the message that came, or of the user name; or NULL
     struct pending_subscription *subscription; // of a SUBSCRIBE
     // Of the decision that is being made:
@@ -60,6 +61,10 @@ struct judged_topic {
 enum judged judge_topic(struct shard *shard, struct client *client, struct judgement *judgement,
                         const struct judged_topic *topic);
 
+// Whether a client may publish to a topic without anybody being asked or told: it was allowed before, that
+// holds, and nobody has to do with messages themselves.
+bool judge_is_known(struct shard *shard, struct client *client, struct bytes topic);
+
 // What becomes of a message that may be published: it may be denied, or have judgement->change.
 enum judged judge_message(struct shard *shard, struct client *client, struct judgement *judgement,
                           const struct packet_publish *publish);
@@ -68,5 +73,8 @@ enum judged judge_message(struct shard *shard, struct client *client, struct jud
 // next one on this topic.
 bool judge_receive(struct shard *shard, struct session *session, const struct publication *publication,
                    bool *ret_stable);
+
+// The same for a message that is kept.
+bool judge_kept(struct shard *shard, struct session *session, const struct message *message);
 
 #endif

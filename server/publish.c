@@ -29,7 +29,7 @@ static bool publish_to_watched_sessions(struct shard *shard, struct publication 
 static bool publish_to_sessions(struct shard *shard, struct publication *publication, struct matches matches)
 {
     publication->audience = matches.count;
-    if (shard->roster != NULL)
+    if (roster_concerned(shard->roster, CALL_RECEIVE) || roster_concerned(shard->roster, CALL_SENT))
         return publish_to_watched_sessions(shard, publication, matches);
     for (uint32_t i = 0; i < matches.count; i++) {
         const struct match *match = &matches.list[i];
@@ -128,6 +128,17 @@ void publish_packet(struct shard *shard, const struct client *client, const stru
     publication.pools = &shard->messages;
     publish_received(shard, &publication);
     publication_finish(&publication);
+}
+
+bool publish_unasked(struct shard *shard, struct client *client, const struct packet_publish *publish)
+{
+    bool continues = burst_is_on(&shard->burst, publish->topic);
+    if (continues && shard->burst.unasked)
+        return true;
+    bool known = judge_is_known(shard, client, publish->topic);
+    if (continues)
+        shard->burst.unasked = known;
+    return known;
 }
 
 static void publish_told(struct shard *shard, struct session *session, struct publication *publication)

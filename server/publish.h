@@ -13,7 +13,11 @@ struct client;
 void publish_packet(struct shard *shard, const struct client *client, const struct frame *frame,
                     const struct packet_publish *publish);
 
-// The same where there are plugins: they decide whether it goes out, and as what. What is denied is dropped.
+// Where there are plugins: whether none is to be asked or told about this packet. Within a burst it is found
+// out once, for all that the client has sent.
+bool publish_unasked(struct shard *shard, struct client *client, const struct packet_publish *publish);
+
+// The same where they are asked: they decide whether it goes out, and as what. What is denied is dropped.
 // JUDGED_HELD: later.
 enum judged publish_judged(struct shard *shard, struct client *client, const struct frame *frame,
                            const struct packet_publish *publish, struct judgement *judgement);

@@ -121,7 +121,9 @@ struct shard {
     struct list paused;  // clients that are not read from until other shards have caught up
     struct list walks;   // looks of plugins that are under way, by look_walk.place
     struct list held;    // clients that wait for the answer of a plugin, by hold->place
-    struct list shaking; // clients whose TLS handshake waits for a turn to come
+    uint64_t judging_turn_ns; // the turn that the next is about
+    uint64_t judging_left_ns; // how long filters may be judged in it
+    struct list shaking;      // clients whose TLS handshake waits for a turn to come
     uint32_t handshake_steps; // of this turn
     uint8_t *scratch;         // where layers open what they received
     struct tls_pool tls_pool;

@@ -7,7 +7,8 @@
 #include "server/mail.h"
 #include "server/witness.h"
 
-#define SUBACK_FAILURE 0x80u // [MQTT-3.9.3-2]
+#define SUBACK_FAILURE 0x80u           // [MQTT-3.9.3-2]
+#define JUDGING_NS_MAX (2 * NS_PER_MS) // of a turn
 
 // A SUBSCRIBE whose SUBACK waits. It keeps the raw entries of the packet, for the retained messages that
 // follow the SUBACK.
@@ -18,6 +19,7 @@ struct pending_subscription {
     uint16_t packet_id;
     uint32_t code_count;
     uint32_t entries_length;
+    uint32_t judged; // so many bytes of the entries
     uint8_t bytes[]; // the codes, then the entries
 };
 
@@ -126,19 +128,6 @@ void subscribe_drop_replays(struct client *client)
         replay_request_free(client, container_of(node, struct replay_request, place));
 }
 
-// Whether a session may be sent a retained message.
-static bool replay_may(struct shard *shard, struct session *session, struct message *message)
-{
-    if (!roster_concerned(shard->roster, CALL_RECEIVE))
-        return true;
-    struct publication publication;
-    bool stable;
-    publication_from_message(&publication, message);
-    bool may = judge_receive(shard, session, &publication, &stable);
-    publication_finish(&publication);
-    return may;
-}
-
 // What is retained for the request, without what the subscription has had already.
 static struct retained_batch replay_request_collect(struct shard *shard, struct session *session,
                                                     const struct replay_request *request)
@@ -147,7 +136,7 @@ static struct retained_batch replay_request_collect(struct shard *shard, struct 
     struct bytes filter = {request->filter, request->filter_length};
     uint32_t count = router_retained_collect(shard->router, filter, &batch.messages);
     for (uint32_t i = 0; i < count; i++)
-        if (batch.messages[i]->stamp_ns <= request->since_ns && replay_may(shard, session, batch.messages[i]))
+        if (batch.messages[i]->stamp_ns <= request->since_ns && judge_kept(shard, session, batch.messages[i]))
             batch.messages[batch.count++] = batch.messages[i];
         else
             message_unref(batch.messages[i]);
@@ -203,22 +192,47 @@ static void subscribe_end(struct shard *shard, struct pending_subscription *pend
     free(pending);
 }
 
+// The time in which this turn has to have judged filters. Against thousands of rules each may take a good
+// part of a millisecond, and a packet may hold any number.
+static uint64_t judging_deadline_ns(struct shard *shard)
+{
+    if (shard->judging_turn_ns != shard->turn.now_ns) {
+        shard->judging_turn_ns = shard->turn.now_ns;
+        shard->judging_left_ns = JUDGING_NS_MAX;
+    }
+    return clock_monotonic_ns() + shard->judging_left_ns;
+}
+
+// Returns true if there is time for another filter.
+static bool judging_goes_on(struct shard *shard, uint64_t deadline_ns)
+{
+    uint64_t now_ns = clock_monotonic_ns();
+    shard->judging_left_ns = now_ns < deadline_ns ? deadline_ns - now_ns : 0;
+    return shard->judging_left_ns > 0 || !roster_concerned(shard->roster, CALL_SUBSCRIBE);
+}
+
 // Asks for one filter after the other whether the client may have it. Those that it may not have get their
 // code; that of the others says no more than that.
 static enum judged subscribe_judge(struct shard *shard, struct client *client,
                                    const struct packet_subscribe *subscribe, struct judgement *judgement)
 {
-    struct bytes entries = subscribe->entries;
+    struct pending_subscription *pending = judgement->subscription;
+    struct bytes entries = {subscribe->entries.data + pending->judged, // behind those before it was held
+                            subscribe->entries.length - pending->judged};
     struct judged_topic topic = {.action = HBMQTT_FILTER_SUBSCRIBE};
     struct subscription_options options;
-    for (uint32_t i = 0; subscribe_next(&entries, &topic.topic, &options); i++) {
-        if (i < judgement->step)
-            continue; // before it was held
+    uint64_t deadline_ns = judging_deadline_ns(shard);
+    while (subscribe_next(&entries, &topic.topic, &options)) {
+        uint32_t number = judgement->step;
         topic.qos = options.qos;
         enum judged judged = judge_topic(shard, client, judgement, &topic);
         if (judged == JUDGED_HELD)
             return judged;
-        judgement->subscription->bytes[i] = judged == JUDGED_DENIED ? SUBACK_FAILURE : 0;
+        pending->bytes[number] = judged == JUDGED_DENIED ? SUBACK_FAILURE : 0;
+        pending->judged = subscribe->entries.length - entries.length;
+        judgement->yields = !judging_goes_on(shard, deadline_ns);
+        if (judgement->yields)
+            return JUDGED_HELD;
     }
     return JUDGED_ALLOWED;
 }

@@ -87,3 +87,23 @@ struct queued queue_pop(struct queue *queue)
         queue_finish(queue);
     return popped;
 }
+
+uint32_t queue_sift(struct queue *queue, queue_keep *keep, void *context)
+{
+    uint32_t dropped = 0;
+    uint32_t count = queue_count(queue);
+    for (uint32_t i = 0; i < count; i++) { // once around: what stays goes to the end
+        struct queued one = queue->slots[queue->head++ & (queue->capacity - 1)];
+        if (keep(context, one.message)) {
+            queue->slots[queue->tail++ & (queue->capacity - 1)] = one;
+            continue;
+        }
+        queue->bytes -= message_size(one.message);
+        queue->qos_0 -= delivery_unpack(one.delivery).qos == 0;
+        message_unref(one.message);
+        dropped++;
+    }
+    if (queue->head == queue->tail)
+        queue_finish(queue);
+    return dropped;
+}

@@ -51,6 +51,12 @@ WARN_UNUSED bool queue_push(struct queue *queue, struct queue_ceiling ceiling, s
 // The first message, still in the queue; NULL when empty.
 const struct queued *queue_first(const struct queue *queue);
 
+// Whether a message is to stay.
+typedef bool queue_keep(void *context, const struct message *message);
+
+// Takes out and gives back those that are not to stay. Returns how many.
+uint32_t queue_sift(struct queue *queue, queue_keep *keep, void *context);
+
 // Takes the first message out; its reference is the caller's now. The queue must not be empty.
 struct queued queue_pop(struct queue *queue);
 

@@ -50,6 +50,27 @@ struct message *replay_next(struct replay **replays, struct delivery *ret_delive
     return NULL;
 }
 
+// What stays closes up behind the position.
+static uint32_t batch_sift(struct retained_batch *batch, uint32_t position, queue_keep *keep, void *context)
+{
+    uint32_t before = batch->count;
+    batch->count = position;
+    for (uint32_t i = position; i < before; i++)
+        if (keep(context, batch->messages[i]))
+            batch->messages[batch->count++] = batch->messages[i];
+        else
+            message_unref(batch->messages[i]);
+    return before - batch->count;
+}
+
+uint32_t replay_sift(struct replay *replays, queue_keep *keep, void *context)
+{
+    uint32_t dropped = 0;
+    for (struct replay *replay = replays; replay != NULL; replay = replay->next)
+        dropped += batch_sift(&replay->batch, replay->position, keep, context);
+    return dropped;
+}
+
 void replay_destroy_all(struct replay **replays)
 {
     while (*replays != NULL)

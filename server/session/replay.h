@@ -21,6 +21,9 @@ void replay_append(struct replay **replays, struct retained_batch batch);
 struct message *replay_next(struct replay **replays, struct delivery *ret_delivery);
 void replay_advance(struct replay *replays);
 
+// Drops the messages that are not to be sent, as `keep` says. Returns how many.
+uint32_t replay_sift(struct replay *replays, queue_keep *keep, void *context);
+
 void replay_destroy_all(struct replay **replays);
 
 #endif

@@ -315,6 +315,32 @@ static void session_resend(struct session *session, struct turn *turn, uint16_t 
     session_put_publish(session, turn, message, &publish);
 }
 
+static void session_give_up(struct session *session, struct turn *turn, uint16_t packet_id, uint8_t wait)
+{
+    uint8_t packet_type = wait == INFLIGHT_WAIT_PUBACK ? PACKET_PUBACK : PACKET_PUBREC;
+    struct inflight_slot slot = {0};
+    enum inflight_result result =
+        inflight_acknowledge(&session->outgoing, packet_type, packet_id, false, &slot);
+    message_unref(slot.item);
+    if (result == INFLIGHT_ENDED)
+        counter_subtract(&turn->counters->messages_inflight, 1);
+}
+
+void session_sift(struct session *session, struct turn *turn, queue_keep *keep, void *context)
+{
+    uint16_t packet_id = 0;
+    uint32_t dropped = queue_sift(&session->queue, keep, context);
+    counter_subtract(&turn->counters->messages_queued, dropped);
+    dropped += replay_sift(session->replays, keep, context);
+    for (struct inflight_slot *slot; (slot = inflight_next(&session->outgoing, &packet_id)) != NULL;) {
+        if (slot->wait == INFLIGHT_WAIT_PUBCOMP || keep(context, slot->item))
+            continue;
+        session_give_up(session, turn, packet_id, slot->wait);
+        dropped++;
+    }
+    counter_add(&turn->counters->publishes_dropped, dropped);
+}
+
 void session_resume(struct session *session, struct turn *turn)
 {
     // Not held back by the outbox's ceiling: the window has one of its own, and large payloads are shared.

@@ -59,6 +59,10 @@ void session_destroy(struct session *session, struct turn *turn);
 void session_attach(struct session *session, struct link *link);
 void session_detach(struct session *session);
 
+// Before session_resume: drops what waits or was not acknowledged and is not to be sent, as `keep` says. An
+// exchange of QoS 2 goes on with PUBREL, so that its identifier is free at both ends before it is used again.
+void session_sift(struct session *session, struct turn *turn, queue_keep *keep, void *context);
+
 // After CONNACK of a session that was present: sends again what was not acknowledged, in order [MQTT-4.4.0-1,
 // MQTT-4.6.0-1], then what waited.
 void session_resume(struct session *session, struct turn *turn);

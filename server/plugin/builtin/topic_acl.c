@@ -121,8 +121,10 @@ static bool read_groups(const struct acl_reader *reader, const struct hbmqtt_plu
     const struct hbmqtt_plugin_broker *broker = reader->broker;
     for (size_t i = 0; i < broker->setting_count(broker, map); i++) {
         const char *name = broker->setting_key(broker, map, i);
-        if (name == NULL || !read_group(reader, name, broker->setting_at(broker, map, i)))
-            return name != NULL || acl_reader_fail(reader, "groups", "a map");
+        if (name == NULL)
+            return acl_reader_fail(reader, "groups", "a map");
+        if (!read_group(reader, name, broker->setting_at(broker, map, i)))
+            return false;
     }
     return true;
 }

@@ -88,6 +88,41 @@ static void those_at_qos_0_are_counted(void)
     message_unref(message);
 }
 
+static bool is_short(void *context, const struct message *message)
+{
+    (*(uint32_t *)context)++;
+    return message_size(message) < 20;
+}
+
+static void what_is_not_to_stay_is_taken_out(void)
+{
+    uint64_t blocks = heap_blocks();
+    struct message *messages[] = {message_of_size(10), message_of_size(30)};
+    for (uint32_t begin = 0; begin < 9; begin++) { // wherever in the ring the first one is
+        struct queue queue;
+        queue_init(&queue);
+        for (uint32_t i = 0; i < begin + 8; i++)
+            CU_ASSERT_TRUE(queue_push(&queue, no_ceiling, messages[i % 2],
+                                      (struct delivery){.qos = i % 4 == 1 ? 0 : 1, .identifier = i}));
+        for (uint32_t i = 0; i < begin; i++)
+            CU_ASSERT_EQUAL(pop(&queue), i);
+        uint32_t asked = 0;
+        CU_ASSERT_EQUAL(queue_sift(&queue, is_short, &asked), 4);
+        CU_ASSERT_EQUAL(asked, 8);
+        CU_ASSERT_EQUAL(queue.bytes, 40);
+        CU_ASSERT_EQUAL(queue.qos_0, 0);
+        for (uint32_t i = begin + begin % 2; queue_count(&queue) > 0; i += 2)
+            CU_ASSERT_EQUAL(pop(&queue), i);
+        CU_ASSERT_TRUE(push(&queue, no_ceiling, messages[1], 0));
+        CU_ASSERT_EQUAL(queue_sift(&queue, is_short, &asked), 1);
+        CU_ASSERT_EQUAL(queue_sift(&queue, is_short, &asked), 0);
+        queue_finish(&queue);
+    }
+    message_unref(messages[0]);
+    message_unref(messages[1]);
+    CU_ASSERT_EQUAL(heap_blocks(), blocks);
+}
+
 static void looking_at_the_first_leaves_it(void)
 {
     struct queue queue;
@@ -194,6 +229,7 @@ int main(void)
         {"a delivery comes out of its slot as it went in", a_delivery_comes_out_of_its_slot_as_it_went_in},
         {"the first in is the first out", the_first_in_is_the_first_out},
         {"those at QoS 0 are counted", those_at_qos_0_are_counted},
+        {"what is not to stay is taken out", what_is_not_to_stay_is_taken_out},
         {"looking at the first leaves it", looking_at_the_first_leaves_it},
         {"at the ceiling of messages the newest is refused",
          at_the_ceiling_of_messages_the_newest_is_refused},

@@ -108,6 +108,37 @@ static void what_waited_comes_behind_what_is_sent_again(void)
     end_connected();
 }
 
+static bool is_not_secret(void *context, const struct message *message)
+{
+    return !bytes_equal(message->topic, bytes_of("s"));
+}
+
+static void what_is_not_to_be_sent_any_more_is_dropped(void)
+{
+    open_connected();
+    client_is_sent(&client, "s", "1", 1, 1);
+    client_is_sent(&client, "a", "2", 1, 1);
+    client_is_sent(&client, "s", "3", 2, 2);
+    client_is_sent(&client, "s", "4", 2, 2);
+    client_sends(&client, "50 02 0004"); // the fourth is the client's already
+    (void)client_reads(&client);
+    client_hang_up(&client);
+    struct message *messages[] = {rig_message("s", "5", 1), rig_message("r", "6", 1)};
+    session_take_replay(client.session, &rig.turn, rig_batch(messages, 2, 1));
+    client_is_sent(&client, "s", "7", 1, 1);
+    client_is_sent(&client, "a", "8", 1, 1);
+    session_sift(client.session, &rig.turn, is_not_secret, NULL);
+    CU_ASSERT_EQUAL(QUEUED, 1);
+    CU_ASSERT_EQUAL(INFLIGHT, 3);
+    CU_ASSERT_EQUAL(DROPPED, 4);
+    client_comes(&client, false);
+    CU_ASSERT_TRUE(client_gets(&client, "20 02 01 00 3a 06 0001 'a' 0002 '2' 62 02 0003 62 02 0004"
+                                        "33 06 0001 'r' 0005 '6' 32 06 0001 'a' 0006 '8'"));
+    client_sends(&client, "40 02 0002 70 02 0003 70 02 0004 40 02 0005 40 02 0006");
+    CU_ASSERT_EQUAL(INFLIGHT, 0);
+    end_connected();
+}
+
 static void a_retained_mark_and_the_lower_qos_are_kept(void)
 {
     open_connected();
@@ -291,6 +322,7 @@ int main(void)
         {"what is sent again keeps its order and identifiers",
          what_is_sent_again_keeps_its_order_and_identifiers},
         {"what waited comes behind what is sent again", what_waited_comes_behind_what_is_sent_again},
+        {"what is not to be sent any more is dropped", what_is_not_to_be_sent_any_more_is_dropped},
         {"a retained mark and the lower QoS are kept", a_retained_mark_and_the_lower_qos_are_kept},
         {"a large payload is shared again", a_large_payload_is_shared_again},
         {"sending again is not held back by the outbox", sending_again_is_not_held_back_by_the_outbox},
