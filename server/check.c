@@ -7,8 +7,6 @@
 
 #define PLACE_BYTES 300u // of "FILE:LINE: "; a longer name of a file is cut
 
-#define NOT_SUPPORTED "is not supported by this version"
-
 bool check_files(const struct config *config)
 {
     char error[CONFIG_ERROR_BYTES];
@@ -72,11 +70,4 @@ bool check_anybody(const struct config *config)
     for (uint32_t i = 0; i < config->listener_count && !somebody; i++)
         somebody = config->listeners[i].tls.user_name_from != CONFIG_USER_NAME_CONNECT;
     return somebody;
-}
-
-bool check_served(const struct config *config)
-{
-    if (config->session_expiry_s != CONFIG_NEVER)
-        log_warning("session_expiry_interval " NOT_SUPPORTED " and has no effect");
-    return true;
 }

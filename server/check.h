@@ -21,8 +21,4 @@ WARN_UNUSED bool check_config(const struct config *config);
 // Whether there is a way for anybody to be let in.
 bool check_anybody(const struct config *config);
 
-// Whether this version can serve all that it asks for. What keeps somebody out must not be ignored: returns
-// false after one line. What lets nobody in is a warning.
-WARN_UNUSED bool check_served(const struct config *config);
-
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "server/attach.h"
+#include "server/expiry.h"
 #include "server/handshake.h"
 #include "server/hold.h"
 #include "server/publish.h"
@@ -500,6 +501,8 @@ static void client_leave_session(struct shard *shard, struct link *link, uint8_t
     session->replays_to_come = false;
     if (session->clean)
         attach_end_session(shard, session);
+    else
+        expiry_begin(shard, session);
 }
 
 // What WebSocket says for the reason of an end (RFC 6455, 7.4.1).

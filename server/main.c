@@ -340,7 +340,7 @@ int main(int argc, char **argv)
     const struct config *config = load_config(&arguments);
     if (arguments.check)
         check_and_exit(&arguments, config);
-    if (!check_files(config) || !check_user(config) || !check_served(config))
+    if (!check_files(config) || !check_user(config))
         exit(EXIT_USAGE);
 
     // Blocked before the threads start, so that only the supervisor takes them.

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "server/acceptor.h"
+#include "server/expiry.h"
 #include "server/shard.h"
 #include "server/sys.h"
 
@@ -48,6 +49,7 @@ void regime_adopt(struct shard *shard, const struct regime *regime)
     router_set_retained_max(shard->router, limits->retained_messages_max, limits->retained_bytes_max);
     acceptors_adopt(shard);
     sys_adopt(shard);
+    expiry_arm(shard);
 }
 
 void regime_tell_adopted(struct shard *shard)

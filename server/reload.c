@@ -19,7 +19,7 @@ static const struct config *load(const char *path)
         log_error("%s", error);
         return NULL;
     }
-    if (check_files(config) && check_access(config) && check_served(config))
+    if (check_files(config) && check_access(config))
         return config;
     config_unref(config);
     return NULL;

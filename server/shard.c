@@ -8,6 +8,7 @@
 #include "server/acceptor.h"
 #include "server/attach.h"
 #include "server/client.h"
+#include "server/expiry.h"
 #include "server/flush.h"
 #include "server/handshake.h"
 #include "server/hold.h"
@@ -91,6 +92,9 @@ static void shard_expire_timers(struct shard *shard)
         case TIMER_TICK:
             plugins_tick(shard);
             break;
+        case TIMER_EXPIRY:
+            expiry_expired(shard);
+            break;
         }
     }
 }
@@ -151,6 +155,7 @@ static void shard_begin_phase(struct shard *shard)
     shard->phase = shard->phase_asked;
     if (shard->phase == SHARD_QUIET) {
         timer_cancel(&shard->timers, &shard->sys);
+        timer_cancel(&shard->timers, &shard->expiry);
         acceptors_stop(shard);
         client_quiet_all(shard);
         return;
@@ -285,6 +290,7 @@ int shard_init(struct shard *shard, struct broker *broker, uint32_t number)
     tls_pool_init(&shard->tls_pool, TLS_CHUNKS_IDLE);
     wirelog_init(&shard->wirelog, &shard->log_segments);
     session_registry_init(&shard->sessions, broker->hash_seed);
+    expiry_init(shard);
     store_init(&shard->store);
     hash_table_init(&shard->pending);
     shard->regime = broker->regime;

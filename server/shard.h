@@ -55,7 +55,7 @@ struct broker {
 // Who embeds an operation of the ring, told by its `owner`.
 enum owner { OWNER_ACCEPTOR, OWNER_CLIENT_RECEIVE, OWNER_CLIENT_SEND, OWNER_MAILBOX };
 
-enum timer_kind { TIMER_CLIENT, TIMER_HOLD, TIMER_ACCEPT_AGAIN, TIMER_SYS, TIMER_TICK };
+enum timer_kind { TIMER_CLIENT, TIMER_HOLD, TIMER_ACCEPT_AGAIN, TIMER_SYS, TIMER_TICK, TIMER_EXPIRY };
 
 // One listener as this shard accepts from it.
 struct acceptor {
@@ -107,6 +107,8 @@ struct shard {
     struct router *router;
     struct burst burst;
     struct session_registry sessions;
+    struct absences absences;
+    struct timer expiry; // armed for the first of the absences
     struct store store;
 
     struct client_slot *slots;

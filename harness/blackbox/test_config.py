@@ -155,6 +155,7 @@ def etc(tmp_path):
     line = "alice:$5$saltstring$C3o4O1TC6aRHF4FI.QSZMXtHbaj2gSXr4sUc/3NcUi.\n"
     for name in ("passwords", "programs.passwords"):
         (tmp_path / name).write_text(f"# users\n{line}")
+        (tmp_path / name).chmod(0o600)
     (tmp_path / "fleet.acl").write_text("pattern readwrite devices/%u/#\nuser dispatcher\ntopic readwrite #\n")
     return tmp_path
 

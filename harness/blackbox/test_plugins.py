@@ -98,6 +98,15 @@ def test_hears_of_the_end_of_a_session(puppet, peers):
     puppet.wait("expired 'kept'")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_hears_of_a_session_that_was_left(start, peers, kind):
+    puppet = start(kind, session_expiry_interval=1)
+    one = peers(at=puppet.broker)
+    one.connect("left", clean=False)
+    one.disconnect()
+    puppet.wait("expired 'left'")
+
+
 def test_hears_of_wills_and_retained_messages_of_others(puppet, peers):
     one = peers(at=puppet.broker)
     one.connect("one", will=mqtt.Will("gone", b"bye", 1, True))

@@ -429,6 +429,24 @@ def test_sys_interval_changes(reloader):
     client.expect_publish("$SYS/broker/uptime")
 
 
+def test_session_expiry_changes(reloader):
+    """Also for who was away before, and away with no end."""
+    one = reloader(sys_interval=1)
+    watcher = one.hub.client("tcp")
+    one.hub.client("tcp", "first", clean=False).disconnect()
+    one.take(session_expiry_interval=3600)
+    one.hub.client("tcp", "second", clean=False).disconnect()
+    watcher.subscribe("$SYS/broker/clients/disconnected")
+    watcher.expect_publish("$SYS/broker/clients/disconnected")  # retained
+    wait_until(lambda: watcher.receive().payload == b"2", "both are away")
+    one.take(session_expiry_interval=0)
+    wait_until(lambda: watcher.receive().payload == b"0", "both have ended")
+    one.take(session_expiry_interval=None)
+    one.hub.client("tcp", "third", clean=False).disconnect()
+    wait_until(lambda: watcher.receive().payload == b"1", "it is away")
+    one.hub.client("tcp", "third", clean=False, session_present=True)
+
+
 def test_log_changes(reloader, tmp_path):
     one = reloader()
     path = tmp_path / "log"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Sessions: clean and persistent, away and back, taken over, and what is sent again after each stage of QoS 1 and 2."""
 
+import os
+import signal
 import time
 
 import packet as mqtt
@@ -446,6 +448,86 @@ def test_queue_of_zero_messages_keeps_nothing(client, make_broker, unique):
     sender.publish(f"{unique}/t", b"x", qos=1)
     again = back(client, at=broker)
     assert fence(sender, again) == []
+
+
+# Absences that end a session
+
+
+@pytest.fixture
+def forgetful(make_broker, client):
+    """Starts a broker that ends sessions, with a client that waits for its figures: forgetful(interval, shards=...)."""
+
+    def start(interval, **options):
+        broker = make_broker(session_expiry_interval=interval, sys_interval=1, **options)
+        watcher = client("watcher", at=broker)
+        watcher.subscribe("$SYS/broker/#")
+        return broker, lambda **wanted: wait_figures(watcher, wanted)
+
+    return start
+
+
+def wait_figures(watcher, wanted):
+    """Until the figures have these values in $SYS messages: clients_expired=2 is that of clients/expired."""
+    deadline, seen = Deadline(20), {}
+    while any(seen.get(name) != value for name, value in wanted.items()):
+        assert not deadline.passed(), f"{ {name: seen.get(name) for name in wanted} } instead of {wanted}"
+        packet = watcher.receive()
+        seen[packet.topic.removeprefix("$SYS/broker/").replace("/", "_")] = packet.payload.decode()
+
+
+@ours
+@pytest.mark.parametrize("shards", [1, 2])
+def test_session_ends_when_its_client_stays_away(client, forgetful, unique, shards):
+    """With its subscriptions and with what waited; and what comes later does not wait for it."""
+    broker, wait = forgetful(1, shards=shards)
+    names = [f"sleeper-{number}" for number in range(6)]  # on both shards
+    for name in names:
+        one = client(name, at=broker, clean=False)
+        one.subscribe((f"{unique}/#", 1))
+        one.disconnect()
+    sender = client("sender", at=broker)
+    sender.publish(f"{unique}/t", b"before", qos=1)
+    wait(clients_expired="6", clients_total="2", clients_disconnected="0", messages_queued="0", subscriptions_count="1")
+    sender.publish(f"{unique}/t", b"after", qos=1)
+    for name in names:
+        again = client(name, at=broker, clean=False, session_present=False)
+        assert fence(sender, again) == []
+
+
+@ours
+@pytest.mark.parametrize("shards", [1, 2])
+def test_session_whose_client_is_back_stays(client, forgetful, unique, shards):
+    """However long its first absence is ago. It is taken over at last, so that no second one can end it."""
+    broker, wait = forgetful(2, shards=shards)
+    sleeper(client, unique, at=broker)
+    one = back(client, at=broker)
+    for number in range(4):
+        client(f"gone-{number}", at=broker, clean=False).disconnect()
+    wait(clients_expired="4", clients_total="2")
+    again = back(client, at=broker)
+    one.expect_close()
+    client("sender", at=broker).publish(f"{unique}/t", b"x", qos=1)
+    again.accept(again.expect_publish(f"{unique}/t", b"x", qos=1))
+
+
+@ours
+def test_clean_session_does_not_count_as_expired(client, forgetful):
+    broker, wait = forgetful(0)
+    client("clean", at=broker, clean=True).disconnect()
+    client("kept", at=broker, clean=False).disconnect()
+    wait(clients_expired="1", clients_total="1")
+
+
+@ours
+def test_many_sessions_end_that_were_left_at_once(client, forgetful):
+    """More than a shard ends in one turn."""
+    broker, wait = forgetful(0, shards=1)
+    leaving = [client(at=broker, clean=False) for _ in range(600)]
+    os.kill(broker.pid, signal.SIGSTOP)
+    for one in leaving:
+        one.send(mqtt.disconnect())
+    os.kill(broker.pid, signal.SIGCONT)
+    wait(clients_expired="600", clients_total="1")
 
 
 # Keep-alive

@@ -52,7 +52,7 @@ TOPICS = {
     "bytes/sent": NUMBER,
     "clients/active": NUMBER,
     "clients/inactive": NUMBER,
-    "clients/expired": "0",
+    "clients/expired": NUMBER,
     "connections/socket/count": NUMBER,
     "heap/current": NUMBER,
     "messages/stored": NUMBER,

@@ -2,10 +2,8 @@
 #include "server/access/acl_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define READ        (ACL_SUBSCRIBE | ACL_RECEIVE)
 #define WRITE       ACL_PUBLISH
@@ -165,37 +163,14 @@ int acl_file_parse(struct acl_builder *builder, struct bytes text, const char *n
 
 // ---- The file ----
 
-// Reads to the end of the file, and one byte past the ceiling at most. Returns the count, or -errno.
-static ssize_t read_all(int fd, uint8_t *bytes, size_t size)
-{
-    size_t length = 0;
-    while (length < size) {
-        ssize_t count = read(fd, bytes + length, size - length);
-        if (count < 0 && errno != EINTR)
-            return -errno;
-        if (count == 0)
-            break;
-        length += count > 0 ? (size_t)count : 0;
-    }
-    return length > ACL_FILE_BYTES_MAX ? -EFBIG : (ssize_t)length;
-}
-
 int acl_file_load(struct acl_builder *builder, const char *path, char *ret_error, size_t error_size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        int error = errno;
-        (void)snprintf(ret_error, error_size, "cannot open %s: %s", path, strerror(error));
-        return -error;
-    }
-    uint8_t *bytes = memory_require(ACL_FILE_BYTES_MAX + 1); // only what is read takes memory
-    ssize_t length = read_all(fd, bytes, ACL_FILE_BYTES_MAX + 1);
-    (void)close(fd); // only read from
-    int status = (int)length;
-    if (length < 0)
-        (void)snprintf(ret_error, error_size, "cannot read %s: %s", path, strerror(-status));
-    else
-        status = acl_file_parse(builder, (struct bytes){bytes, (size_t)length}, path, ret_error, error_size);
+    void *bytes;
+    size_t length;
+    int status = file_load(path, ACL_FILE_BYTES_MAX, &bytes, &length, ret_error, error_size);
+    if (status < 0)
+        return status;
+    status = acl_file_parse(builder, (struct bytes){bytes, length}, path, ret_error, error_size);
     free(bytes);
     return status;
 }

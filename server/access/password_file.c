@@ -196,21 +196,6 @@ int password_file_parse(const char *name, struct bytes text, struct password_fil
     return text_read(name, copy, text.length, ret_file, ret_line);
 }
 
-// Returns how much of `size` bytes there is, or -errno.
-static ssize_t bytes_read(int fd, char *data, size_t size)
-{
-    size_t length = 0;
-    while (length < size) {
-        ssize_t got = read(fd, data + length, size - length);
-        if (got == 0)
-            break;
-        if (got < 0 && errno != EINTR)
-            return -errno;
-        length += got > 0 ? (size_t)got : 0;
-    }
-    return (ssize_t)length;
-}
-
 static int open_file_read(const char *path, int fd, struct password_file **ret_file, char *ret_line)
 {
     struct stat state;
@@ -222,7 +207,7 @@ static int open_file_read(const char *path, int fd, struct password_file **ret_f
     char *text = text_create(path, (uint64_t)state.st_size, &status, ret_line);
     if (text == NULL)
         return status;
-    ssize_t length = bytes_read(fd, text, (size_t)state.st_size + 1);
+    ssize_t length = file_read_all(fd, text, (size_t)state.st_size + 1);
     if (length < 0 || length > state.st_size) {
         OPENSSL_cleanse(text, (size_t)state.st_size + 1);
         free(text);

@@ -10,6 +10,7 @@
 #endif
 
 #include "server/base/clock.h"
+#include "server/base/file.h"
 #include "server/base/hash.h"
 #include "server/base/list.h"
 #include "server/base/log.h"

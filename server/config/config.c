@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "server/config/config.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,39 +68,16 @@ int config_parse(const char *bytes, size_t length, const char *name, const struc
     return status;
 }
 
-// Reads to the end of the file, and one byte past the ceiling at most. Returns the count, or -errno.
-static ssize_t file_read(int fd, char *bytes, size_t size)
-{
-    size_t length = 0;
-    while (length < size) {
-        ssize_t count = read(fd, bytes + length, size - length);
-        if (count < 0 && errno != EINTR)
-            return -errno;
-        if (count == 0)
-            break;
-        length += count > 0 ? (size_t)count : 0;
-    }
-    return length > CONFIG_FILE_BYTES_MAX ? -EFBIG : (ssize_t)length;
-}
-
 int config_load(const char *path, const struct config **ret_config, char *ret_error, size_t error_size)
 {
     if (path == NULL) // as an empty file is
         return config_parse("", 0, NULL, ret_config, ret_error, error_size);
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        int error = errno;
-        (void)snprintf(ret_error, error_size, "cannot open %s: %s", path, strerror(error));
-        return -error;
-    }
-    char *bytes = memory_require(CONFIG_FILE_BYTES_MAX + 1);
-    ssize_t length = file_read(fd, bytes, CONFIG_FILE_BYTES_MAX + 1);
-    (void)close(fd); // only read from
-    int status = (int)length;
-    if (length < 0)
-        (void)snprintf(ret_error, error_size, "cannot read %s: %s", path, strerror(-status));
-    else
-        status = config_parse(bytes, (size_t)length, path, ret_config, ret_error, error_size);
+    void *bytes;
+    size_t length;
+    int status = file_load(path, CONFIG_FILE_BYTES_MAX, &bytes, &length, ret_error, error_size);
+    if (status < 0)
+        return status;
+    status = config_parse(bytes, length, path, ret_config, ret_error, error_size);
     free(bytes);
     return status;
 }

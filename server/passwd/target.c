@@ -85,14 +85,12 @@ static enum passwd_exit file_read(struct target *target)
         return passwd_say(PASSWD_FILE, "%s: has more than %u bytes", target->path, PASSWORD_FILE_BYTES_MAX);
     size_t size = (size_t)target->state.st_size;
     target->text = memory_require(size + 1);
-    while (target->length < size) {
-        ssize_t got = read(target->fd, target->text + target->length, size - target->length);
-        if (got < 0 && errno != EINTR)
-            return fail(target->path, "cannot be read");
-        if (got == 0)
-            break;
-        target->length += got > 0 ? (size_t)got : 0;
+    ssize_t length = file_read_all(target->fd, target->text, size);
+    if (length < 0) {
+        errno = (int)-length;
+        return fail(target->path, "cannot be read");
     }
+    target->length = (size_t)length;
     return PASSWD_DONE;
 }
 

@@ -16,6 +16,7 @@ struct session *session_create(struct bytes client_id, bool clean)
     struct session *session = memory_require(sizeof *session + client_id.length);
     inflight_init(&session->outgoing);
     queue_init(&session->queue);
+    list_init(&session->away);
     session->clean = clean;
     session->client_id_length = (uint16_t)client_id.length;
     memcpy(session->client_id, client_id.data, client_id.length);
@@ -40,6 +41,7 @@ void session_destroy(struct session *session, struct turn *turn)
     counter_subtract(&turn->counters->messages_queued, queue_count(&session->queue));
     if (session->incoming != NULL)
         counter_subtract(&turn->counters->messages_inflight_in, session->incoming->count);
+    list_remove(&session->away);
     session_drop_inflight(session);
     queue_finish(&session->queue);
     replay_destroy_all(&session->replays);
@@ -50,6 +52,7 @@ void session_destroy(struct session *session, struct turn *turn)
 void session_attach(struct session *session, struct link *link)
 {
     assert(session->link == NULL && link->session == NULL);
+    list_remove(&session->away);
     session->link = link;
     session->listener = link->listener;
     link->session = session;

@@ -33,6 +33,8 @@ struct session {
     bool replays_to_come; // more retained messages are to be sent before what waits in the queue
 
     struct hash_node by_client_id;
+    struct list away; // in the absences, while the client is absent
+    uint64_t left_ns; // when it went there
     struct inflight outgoing;
     struct packet_id_set *incoming; // QoS 2 received and not released; NULL when there is none
     struct subscriber
@@ -55,7 +57,7 @@ struct session *session_create(struct bytes client_id, bool clean);
 // It must be detached and without subscriber; `turn` for the counters. NULL accepted.
 void session_destroy(struct session *session, struct turn *turn);
 
-// Gives a session to a link that is about to open, and takes it away again.
+// Gives a session to a link that is about to open, which ends its absence, and takes it away again.
 void session_attach(struct session *session, struct link *link);
 void session_detach(struct session *session);
 
@@ -117,5 +119,24 @@ void session_registry_remove(struct session_registry *registry, struct session *
 struct session *session_registry_walk(const struct session_registry *registry, size_t *bucket,
                                       const struct session *after);
 struct session *session_registry_any(const struct session_registry *registry); // NULL when empty
+
+// The kept sessions of a shard whose clients are away, in the order in which they left: however many there
+// are, the first is the next to end.
+struct absences {
+    struct list sessions; // by session->away
+};
+
+void absences_init(struct absences *absences);
+
+// The client of a session has left at `now_ns`, which is not before the last one left. Its session is in here
+// until it is attached again or destroyed.
+void absences_add(struct absences *absences, struct session *session, uint64_t now_ns);
+
+// When the first session has been without its client for so long; TIMER_NEVER if there is none, or if
+// `longest_s` is CONFIG_NEVER.
+uint64_t absences_deadline_ns(struct absences *absences, uint64_t longest_s);
+
+// That session, which stays where it is, if its time has come at `now_ns`; else NULL.
+struct session *absences_due(struct absences *absences, uint64_t longest_s, uint64_t now_ns);
 
 #endif

@@ -75,7 +75,7 @@ static void each_number_has_its_topic(void)
         {"clients/active", 50},
         {"clients/disconnected", metrics.sessions - 50},
         {"clients/inactive", metrics.sessions - 50},
-        {"clients/expired", 0},
+        {"clients/expired", metrics.sessions_expired},
         {"clients/maximum", 60},
         {"clients/total", metrics.sessions},
         {"connections/socket/count", metrics.connections_total},

@@ -4,7 +4,7 @@
 #define ROUTER_TEST_RANDOM_TOPIC_H
 
 #include "proto/proto.h"
-#include "server/router/test/suite.h"
+#include "test/suite.h"
 
 #define RANDOM_TOPIC_LEVELS 5u
 #define RANDOM_TOPIC_BYTES  32u

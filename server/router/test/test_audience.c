@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "server/router/audience.h"
 
-#include "server/router/test/suite.h"
 #include "server/router/tree.h"
+#include "test/suite.h"
 
 #define MANY 1000u
 
@@ -71,7 +71,7 @@ static void an_array_shrinks_with_its_audience(void)
 
 int main(void)
 {
-    static const struct test_case cases[] = {
+    static const struct suite_case cases[] = {
         {"a single subscriber needs no array", a_single_subscriber_needs_no_array},
         {"the last seat fills the gap and nobody else moves",
          the_last_seat_fills_the_gap_and_nobody_else_moves},

@@ -2,7 +2,7 @@
 #include "server/router/cache.h"
 
 #include "server/router/test/allocations.h"
-#include "server/router/test/suite.h"
+#include "test/suite.h"
 
 static struct cache cache;
 static struct match people[100];
@@ -263,7 +263,7 @@ static void a_topic_larger_than_all_may_be_is_not_remembered(void)
 
 int main(void)
 {
-    static const struct test_case cases[] = {
+    static const struct suite_case cases[] = {
         {"what was put in is found", what_was_put_in_is_found},
         {"a later generation makes it stale", a_later_generation_makes_it_stale},
         {"the latest is found without its hash", the_latest_is_found_without_its_hash},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/router/erasures.h"
 
-#include "server/router/test/suite.h"
+#include "test/suite.h"
 
 static void stamps_are_ordered_by_time_and_then_by_shard(void)
 {
@@ -60,7 +60,7 @@ static void an_erasure_that_was_repeated_is_as_young_as_its_repetition(void)
 
 int main(void)
 {
-    static const struct test_case cases[] = {
+    static const struct suite_case cases[] = {
         {"stamps are ordered by time and then by shard", stamps_are_ordered_by_time_and_then_by_shard},
         {"the latest erasure of a topic is remembered", the_latest_erasure_of_a_topic_is_remembered},
         {"the oldest is forgotten when the ring is full", the_oldest_is_forgotten_when_the_ring_is_full},

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "server/router/level.h"
 
-#include "server/router/test/suite.h"
+#include "test/suite.h"
 
 struct place {
     struct level level;
@@ -91,7 +91,7 @@ static void the_longest_path_comes_back_as_it_was(void)
 
 int main(void)
 {
-    static const struct test_case cases[] = {
+    static const struct suite_case cases[] = {
         {"the same text below another parent is another node",
          the_same_text_below_another_parent_is_another_node},
         {"a level that is there is not made again", a_level_that_is_there_is_not_made_again},

@@ -2,7 +2,7 @@
 #include "server/router/retained.h"
 
 #include "server/router/test/random_topic.h"
-#include "server/router/test/suite.h"
+#include "test/suite.h"
 
 static const struct router_options roomy = {
     .hash_seed = 42, .retained_messages_max = 100000, .retained_bytes_max = 1u << 30};
@@ -423,7 +423,7 @@ static void shards_that_hear_late_agree_in_the_end(void)
 
 int main(void)
 {
-    static const struct test_case cases[] = {
+    static const struct suite_case cases[] = {
         {"the latest message of a topic is kept", the_latest_message_of_a_topic_is_kept},
         {"an empty payload erases and is never kept", an_empty_payload_erases_and_is_never_kept},
         {"what is older changes nothing", what_is_older_changes_nothing},

@@ -5,7 +5,7 @@
 
 #include "server/router/test/allocations.h"
 #include "server/router/test/random_topic.h"
-#include "server/router/test/suite.h"
+#include "test/suite.h"
 
 static struct router *router;
 
@@ -515,7 +515,7 @@ static void the_router_agrees_with_a_list(void)
 
 int main(void)
 {
-    static const struct test_case cases[] = {
+    static const struct suite_case cases[] = {
         {"filters match topics", filters_match_topics},
         {"filters collect retained topics", filters_collect_retained_topics},
         {"changes tell whether the other shards must know", changes_tell_whether_the_other_shards_must_know},

@@ -3,7 +3,7 @@
 #include "server/router/tree.h"
 
 #include "server/router/test/random_topic.h"
-#include "server/router/test/suite.h"
+#include "test/suite.h"
 
 #define MANY 100000u
 
@@ -218,7 +218,7 @@ static void nothing_is_left_after_random_changes(void)
 
 int main(void)
 {
-    static const struct test_case cases[] = {
+    static const struct suite_case cases[] = {
         {"a match visits few nodes among many filters", a_match_visits_few_nodes_among_many_filters},
         {"many subscribers of one filter leave in any order",
          many_subscribers_of_one_filter_leave_in_any_order},
