@@ -14,7 +14,7 @@ static void seed_write(const char *directory, const char *name, struct bytes pre
     snprintf(path, sizeof path, "%s/%s", directory, name);
     FILE *file = fopen(path, "wb");
     bool written = file != NULL && fwrite(prefix.data, 1, prefix.length, file) == prefix.length &&
-                   fwrite(rest.data, 1, rest.length, file) == rest.length;
+                   (rest.length == 0 || fwrite(rest.data, 1, rest.length, file) == rest.length);
     if (file == NULL || fclose(file) != 0 || !written) {
         perror(path);
         exit(1);
