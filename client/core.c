@@ -244,6 +244,7 @@ int core_open(struct core *core, const struct packet_connect *connect, uint32_t 
     core->ping_waiting = false;
     core->stopped = false;
     core->sent_at_ms = core->heard_at_ms = now_ms;
+    core->clean = connect->clean;
     core->session_present = false;
     core->refusal_code = 0;
     error_clear(&core->ending);
@@ -321,6 +322,10 @@ static void core_accept(struct core *core, const struct packet_connack *connack)
         error_set(&ending, HBMQTT_ERROR_REFUSED, "refused by the broker: %s (code %u)",
                   refusal_text(connack->code), connack->code);
         core_end(core, &ending);
+        return;
+    }
+    if (core->clean && connack->session_present) { // [MQTT-3.2.2-1]
+        core_break(core, "CONNACK", "a session that was to be clean is continued");
         return;
     }
     core->session_present = connack->session_present;

@@ -64,6 +64,7 @@ struct core {
     struct core_limits limits;
     struct core_hooks hooks;
     struct error ending; // why the last connection ended; code 0 when it was closed by us
+    bool clean;          // the session asked for is to begin empty
     bool session_present;
     bool unanswered;      // a CONNECT left, and the connection ended before its CONNACK
     bool doubtful;        // so this session may be one that began then, and not the one that we know

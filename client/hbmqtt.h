@@ -207,8 +207,8 @@ struct hbmqtt_options {
     size_t password_length;
     // What the broker publishes when the connection ends without DISCONNECT [MQTT-3.1.2-8].
     const struct hbmqtt_message *will;
-    // True (the default): the session begins empty and ends with the connection. False: it is continued and
-    // kept [MQTT-3.1.2-4].
+    // True (the default): the session begins empty and ends with the connection; a broker that continues one
+    // all the same breaks the protocol. False: it is continued and kept [MQTT-3.1.2-4].
     bool clean_session;
     // The longest silence that the broker accepts; 0: off. Default 10 [MQTT-3.1.2-23].
     uint16_t keepalive_s;

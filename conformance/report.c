@@ -212,16 +212,28 @@ static bool section_has_runs(const struct outcome *outcome, const struct section
     return false;
 }
 
-void report_table(FILE *file, const struct outcome *outcome)
+// Names stand above the first of their transports and may reach over the others.
+static void table_heads(FILE *file, const struct outcome *outcome)
 {
+    fprintf(file, "\n%-16s %-22s", "", "");
+    for (size_t i = 0; i < outcome->count; i++) {
+        int width = 0;
+        for (int transport = 0; transport < TRANSPORT_COUNT; transport++)
+            if ((outcome->subjects[i].transports >> transport & 1) != 0)
+                width += 19;
+        fprintf(file, " %-*.*s", width - 1, width - 1, outcome->subjects[i].name);
+    }
     fprintf(file, "\n%-16s %-22s", "", "");
     for (size_t i = 0; i < outcome->count; i++)
         for (int transport = 0; transport < TRANSPORT_COUNT; transport++)
             if ((outcome->subjects[i].transports >> transport & 1) != 0)
-                fprintf(file, " %-18s",
-                        arena_print("%.13s %s", outcome->subjects[i].name,
-                                    transport_name((enum transport)transport)));
+                fprintf(file, " %-18s", transport_name((enum transport)transport));
     fprintf(file, "\n");
+}
+
+void report_table(FILE *file, const struct outcome *outcome)
+{
+    table_heads(file, outcome);
     for (size_t s = 0; s < section_count; s++) {
         if (!section_has_runs(outcome, sections[s]))
             continue;

@@ -80,14 +80,33 @@ static unsigned recipe_transports(const struct recipe *recipe, unsigned wanted)
     return transports & wanted;
 }
 
+static unsigned client_transports(const struct recipe *recipe)
+{
+    unsigned transports = 0;
+    for (int i = 0; i < TRANSPORT_COUNT; i++)
+        if (entries_find(&recipe->transports, transport_name((enum transport)i)) != NULL)
+            transports |= 1U << i;
+    return transports == 0 ? 1U << TRANSPORT_TCP : transports;
+}
+
+static void complain_of_transports(const struct subject *subject)
+{
+    fprintf(stderr, "hbmqtt_conformance: no transport that --transport names is spoken by %s\n",
+            subject->name);
+}
+
 static bool subject_open(struct subject *subject, const struct options *options, const char *text,
                          bool is_client)
 {
     if (is_client) {
         subject->client = recipe_load(options, text, "client");
-        subject->transports = 1U << TRANSPORT_TCP;
-        subject->name = subject->client == NULL ? text : arena_print("clients of %s", subject->client->name);
-        return subject->client != NULL;
+        if (subject->client == NULL)
+            return false;
+        subject->name = arena_print("clients of %s", subject->client->name);
+        subject->transports = client_transports(subject->client) & options->transports;
+        if (subject->transports == 0)
+            complain_of_transports(subject);
+        return subject->transports != 0;
     }
     if (*text == '@') {
         subject->name = text + 1;
@@ -103,8 +122,7 @@ static bool subject_open(struct subject *subject, const struct options *options,
     subject->name = subject->recipe->name;
     subject->transports = recipe_transports(subject->recipe, options->transports);
     if (subject->transports == 0)
-        fprintf(stderr, "hbmqtt_conformance: %s speaks none of the transports that --transport names\n",
-                text);
+        complain_of_transports(subject);
     return subject->transports != 0;
 }
 
@@ -114,7 +132,7 @@ static bool is_for(const struct subject *subject, const struct test_case *test_c
     bool for_client = (test_case->flags & CASE_CLIENT) != 0;
     if ((subject->transports >> transport & 1) == 0 || for_client != (subject->client != NULL))
         return false;
-    if (!for_client && (test_case->flags & CASE_WEBSOCKET) != 0 && !transport_is_websocket(transport))
+    if ((test_case->flags & CASE_WEBSOCKET) != 0 && !transport_is_websocket(transport))
         return false;
     bool is_first = (subject->transports & ((1U << transport) - 1)) == 0;
     return (test_case->flags & CASE_PLAIN) == 0 || is_first;

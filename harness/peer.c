@@ -39,14 +39,30 @@ struct peer *peer_open(struct trial *trial, const char *name)
     return peer_open_at(trial, name, trial_address(trial));
 }
 
-struct peer *peer_accept(struct trial *trial, const char *name)
+static struct peer *peer_take_client(struct trial *trial, const char *name, unsigned ms, const char **ret_why)
 {
-    int descriptor = socket_accept(trial->listener, deadline_in_ms(ANSWER_MS));
-    if (descriptor < 0)
-        trial_fail(trial, "a connection from the client", "%s", strerror(-descriptor));
-    struct peer *peer = peer_of_stream(trial, name, stream_of_socket(descriptor), SENDER_CLIENT);
+    struct stream *stream =
+        stream_accept(trial->listener, trial->transport, trial->certificates, deadline_in_ms(ms), ret_why);
+    if (stream == NULL)
+        return NULL;
+    struct peer *peer = peer_of_stream(trial, name, stream, SENDER_CLIENT);
     peer_log(peer, TIMELINE_OPENED, "a client connects", (struct bytes){0});
     return peer;
+}
+
+struct peer *peer_accept(struct trial *trial, const char *name)
+{
+    const char *why = "";
+    struct peer *peer = peer_take_client(trial, name, CLIENT_MS, &why);
+    if (peer == NULL)
+        trial_fail(trial, "a connection from the client", "%s", why);
+    return peer;
+}
+
+struct peer *peer_accept_within(struct trial *trial, const char *name, unsigned ms)
+{
+    const char *why = "";
+    return peer_take_client(trial, name, ms, &why);
 }
 
 struct peer *peer_connect_at(struct trial *trial, const struct connect *connect,

@@ -10,6 +10,7 @@
 
 enum {
     ANSWER_MS = 3000, // by when an answer has to be there, times the scale of the environment
+    CLIENT_MS = 8000, // by when a client that was started has to have connected
     QUIET_MS = 120,   // for how long nothing must come, before a ping proves that nothing was under way
 };
 
@@ -28,8 +29,11 @@ struct peer {
 struct peer *peer_open(struct trial *trial, const char *name);
 struct peer *peer_open_at(struct trial *trial, const char *name, const struct address *address);
 
-// The next connection that a client makes to the server that the case plays.
+// The next connection that a client makes to the server that the case plays, on the transport of the case.
 struct peer *peer_accept(struct trial *trial, const char *name);
+
+// The same; NULL when none comes in this time.
+struct peer *peer_accept_within(struct trial *trial, const char *name, unsigned ms);
 
 // Takes a stream.
 struct peer *peer_of_stream(struct trial *trial, const char *name, struct stream *stream,

@@ -9,6 +9,7 @@
 
 #include "harness/arena.h"
 #include "harness/bytes.h"
+#include "harness/stream.h"
 
 const char *entries_find(const struct entries *entries, const char *name)
 {
@@ -112,6 +113,26 @@ static char *rest_of(char *text)
     return at + strspn(at, " ");
 }
 
+// The keys with a name and a text behind it. Returns what is wrong, or NULL.
+static const char *recipe_pair(struct recipe *recipe, const char *key, char *value)
+{
+    struct entries *entries = strcmp(key, "set") == 0     ? &recipe->values
+                              : strcmp(key, "do") == 0    ? &recipe->actions
+                              : strcmp(key, "speak") == 0 ? &recipe->transports
+                                                          : NULL;
+    if (entries == NULL)
+        return arena_print(
+            "'%s' is no word of recipes: name, program, find, command, set, ready, config, file, do, speak",
+            key);
+    const char *text = rest_of(value);
+    enum transport transport;
+    if (entries == &recipe->transports && !transport_of(value, &transport))
+        return arena_print("'%s' is no transport: tcp, tls, ws, wss", value);
+    return entries_set(entries, value, text)
+               ? NULL
+               : arena_print("more than %d lines of this kind", RECIPE_ENTRIES_MAX);
+}
+
 // The keys that are no blocks. Returns what is wrong, or NULL.
 static const char *recipe_key(struct recipe *recipe, const char *key, char *value)
 {
@@ -131,13 +152,8 @@ static const char *recipe_key(struct recipe *recipe, const char *key, char *valu
                                program, near);
         if (!entries_set(&recipe->values, name, found))
             return arena_print("more than %d values", RECIPE_ENTRIES_MAX);
-    } else if (strcmp(key, "set") == 0 || strcmp(key, "do") == 0) {
-        const char *text = rest_of(value);
-        if (!entries_set(*key == 's' ? &recipe->values : &recipe->actions, value, text))
-            return arena_print("more than %d lines of this kind", RECIPE_ENTRIES_MAX);
     } else
-        return arena_print(
-            "'%s' is no word of recipes: name, program, find, command, set, ready, config, file, do", key);
+        return recipe_pair(recipe, key, value);
     return NULL;
 }
 

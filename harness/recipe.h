@@ -3,19 +3,20 @@
 //
 //     # a comment
 //     name mosquitto
-//     program mosquitto /usr/sbin/mosquitto      the name on PATH, then where else it may lie: absolute, or
-//     from the
-//                                                directory of the program that reads the recipe
-//     command {program} -c {directory}/config    words between spaces; {x} is put in
-//     find pub hbmqtt_pub ../client/hbmqtt_pub   the same for {pub}, and others
-//     set shards 1                               a value for {shards}; --set goes before it
-//     ready listening on                         its output says so when it is ready; without: when its ports
-//     accept config [NAME]                              the file `config`, and others of that kind by their
-//     names
+//     program mosquitto /usr/sbin/mosquitto     for {program}: the name on PATH, then where else it may lie
+//     command {program} -c {directory}/config   words between spaces; {x} is put in
+//     find pub hbmqtt_pub ../client/hbmqtt_pub  the same for {pub}, and others
+//     set shards 1                              a value for {shards}; --set goes before it
+//     ready listening on                        its output when it is ready; without: its ports accept
+//     config [NAME]                             the file `config`, and others of that kind by their names
 //         indented lines
-//     file NAME                                  another file that the configurations need
+//     file NAME                                 another file that the configurations need
 //         indented lines
-//     do NAME words {x}                          for clients: the command line for one thing to do
+//     do NAME words {x}                         of clients: the command line for one thing to do
+//     speak TRANSPORT words {x}                 of clients: they can, and what else is on their command lines
+//
+// Where a program may lie is absolute, or from the directory of the program that reads the recipe. A client
+// whose recipe has no `speak` speaks tcp.
 //
 // Beside what `set` gives there are {program}, {directory}, {tcp}, {tls}, {ws} and {wss} (ports),
 // {certificate} and {key} (files of the server), {ca}. A broker speaks the transports whose ports its default
@@ -47,6 +48,7 @@ struct recipe {
     struct entries files;
     struct entries values;
     struct entries actions;
+    struct entries transports; // of a client, each with words for its command lines
 };
 
 // Reads a file. NULL, with a line in *ret_why, when it cannot be used. All memory is the arena's.

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "harness/arena.h"
+#include "harness/websocket.h"
 
 struct plain {
     struct stream stream;
@@ -172,6 +173,36 @@ struct stream *stream_open(const struct address *address, enum transport transpo
     if (transport_is_encrypted(transport))
         return stream_tls_open(descriptor, address->host, deadline, ret_why);
     return stream_of_socket(descriptor);
+}
+
+// The upgrade of a client, which has to offer mqtt. [MQTT-6.0.0-3]
+static struct stream *upgrade_accept(struct stream *inner, struct deadline deadline, const char **ret_why)
+{
+    struct buffer rest = {0};
+    const char *head = websocket_accept(inner, "mqtt", deadline, &rest, ret_why);
+    const char *offer = head == NULL ? NULL : websocket_header(head, "Sec-WebSocket-Protocol");
+    if (head != NULL && (offer == NULL || strstr(offer, "mqtt") == NULL))
+        *ret_why = arena_print("an upgrade that does not offer the subprotocol mqtt: %s", head);
+    else if (head != NULL)
+        return websocket_serve(inner, &rest);
+    stream_close(inner);
+    return NULL;
+}
+
+struct stream *stream_accept(int listener, enum transport transport, const char *certificates,
+                             struct deadline deadline, const char **ret_why)
+{
+    int descriptor = socket_accept(listener, deadline);
+    if (descriptor < 0) {
+        *ret_why = strerror(-descriptor);
+        return NULL;
+    }
+    struct stream *stream = transport_is_encrypted(transport)
+                                ? stream_tls_serve(descriptor, certificates, deadline, ret_why)
+                                : stream_of_socket(descriptor);
+    if (stream == NULL || !transport_is_websocket(transport))
+        return stream;
+    return upgrade_accept(stream, deadline, ret_why);
 }
 
 int stream_send(struct stream *stream, struct bytes bytes, struct deadline deadline)

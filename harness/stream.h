@@ -90,9 +90,17 @@ int socket_listen(uint16_t *ret_port);
 // The next connection, or -ETIMEDOUT.
 int socket_accept(int listener, struct deadline deadline);
 
+// The server's end of the next connection, TLS handshake and upgrade done, with the certificate that
+// certificates_write has put into a directory. NULL, with a line in *ret_why, when none comes by the deadline
+// or it is not what a client has to do on this transport.
+struct stream *stream_accept(int listener, enum transport transport, const char *certificates,
+                             struct deadline deadline, const char **ret_why);
+
 // The parts of it: TLS over a connected socket, and a WebSocket by libwebsockets.
 struct stream *stream_tls_open(int descriptor, const char *host, struct deadline deadline,
                                const char **ret_why);
+struct stream *stream_tls_serve(int descriptor, const char *certificates, struct deadline deadline,
+                                const char **ret_why);
 struct stream *stream_websocket_open(const struct address *address, bool encrypted, const char *protocols,
                                      struct deadline deadline, const char **ret_why);
 

@@ -30,6 +30,26 @@ static SSL_CTX *client_context(void)
     return context;
 }
 
+// With the certificate of the run. NULL when there is none to be used.
+static SSL_CTX *server_context(const char *certificates)
+{
+    static SSL_CTX *context;
+    if (context != NULL)
+        return context;
+    context = SSL_CTX_new(TLS_server_method());
+    const char *certificate = arena_print("%s/server.pem", certificates);
+    const char *key = arena_print("%s/server.key", certificates);
+    if (context == NULL || SSL_CTX_use_certificate_chain_file(context, certificate) != 1 ||
+        SSL_CTX_use_PrivateKey_file(context, key, SSL_FILETYPE_PEM) != 1) {
+        SSL_CTX_free(context);
+        context = NULL;
+        return NULL;
+    }
+    SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_options(context, SSL_OP_IGNORE_UNEXPECTED_EOF);
+    return context;
+}
+
 // After a call that did not succeed: waits for what it lacks. 0 to go on, or a negative errno; *ret_end for
 // the end of the stream.
 static int tls_wait(struct encrypted *encrypted, int result, struct deadline deadline, bool *ret_end)
@@ -95,22 +115,21 @@ static void tls_close(struct stream *stream)
     close(encrypted->descriptor);
 }
 
-struct stream *stream_tls_open(int descriptor, const char *host, struct deadline deadline,
-                               const char **ret_why)
+// Takes the socket and `ssl`, which knows which end it is; NULL: there was no memory for it.
+static struct stream *tls_shake_hands(int descriptor, SSL *ssl, struct deadline deadline,
+                                      const char **ret_why)
 {
     static const struct stream_operations operations = {tls_send, tls_receive, tls_descriptor, tls_close};
     struct encrypted *encrypted = arena_take(sizeof *encrypted);
-    SSL *ssl = client_context() == NULL ? NULL : SSL_new(client_context());
     *encrypted = (struct encrypted){{&operations}, descriptor, ssl};
-    char *name = arena_print("%s", host); // OpenSSL asks for one that it could change
-    if (ssl == NULL || SSL_set_fd(ssl, descriptor) != 1 || SSL_set_tlsext_host_name(ssl, name) != 1) {
+    if (ssl == NULL || SSL_set_fd(ssl, descriptor) != 1) {
         *ret_why = "OpenSSL has no memory";
-        close(descriptor);
+        tls_close(&encrypted->stream);
         return NULL;
     }
     for (;;) {
         errno = 0;
-        int result = SSL_connect(ssl);
+        int result = SSL_do_handshake(ssl);
         if (result == 1)
             return &encrypted->stream;
         bool end = false;
@@ -124,4 +143,26 @@ struct stream *stream_tls_open(int descriptor, const char *host, struct deadline
             return NULL;
         }
     }
+}
+
+struct stream *stream_tls_open(int descriptor, const char *host, struct deadline deadline,
+                               const char **ret_why)
+{
+    SSL *ssl = client_context() == NULL ? NULL : SSL_new(client_context());
+    char *name = arena_print("%s", host); // OpenSSL asks for one that it could change
+    if (ssl != NULL) {
+        SSL_set_connect_state(ssl);
+        (void)SSL_set_tlsext_host_name(ssl, name); // a server that needs it says so in the handshake
+    }
+    return tls_shake_hands(descriptor, ssl, deadline, ret_why);
+}
+
+struct stream *stream_tls_serve(int descriptor, const char *certificates, struct deadline deadline,
+                                const char **ret_why)
+{
+    SSL_CTX *context = server_context(certificates);
+    SSL *ssl = context == NULL ? NULL : SSL_new(context);
+    if (ssl != NULL)
+        SSL_set_accept_state(ssl);
+    return tls_shake_hands(descriptor, ssl, deadline, ret_why);
 }

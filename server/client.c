@@ -184,6 +184,9 @@ static void client_carry_out(struct shard *shard, struct client *client, const s
     case EFFECT_UNSUBSCRIBE:
         unsubscribe(shard, client, &effect->packet.subscribe);
         break;
+    case EFFECT_PING:
+        subscribe_reply(shard, client, SUBSCRIBE_REPLY_PING);
+        break;
     case EFFECT_CLOSE:
         client_close(shard, client, effect->reason);
         break;

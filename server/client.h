@@ -21,6 +21,7 @@ enum client_state { CLIENT_SERVING, CLIENT_MOVING, CLIENT_FLUSHING, CLIENT_LINGE
 struct hold;
 struct identity;
 struct judgement;
+struct pending_subscription;
 
 struct client {
     struct connection connection;
@@ -35,6 +36,7 @@ struct client {
     struct listener_terms *terms; // that it was accepted on
     struct list replay_requests;  // subscriptions whose retained messages are still to be looked up
     uint32_t replay_request_count;
+    struct pending_subscription *subscribing; // the newest of its SUBSCRIBEs whose SUBACK waits; or NULL
     bool deaf; // has more to send than its outbox may hold, and is not read from until that has gone
     struct list shaking;          // in shard->shaking
     struct segment *shaking_with; // what was received and waits for a step of the handshake

@@ -11,7 +11,8 @@
 #define JUDGING_NS_MAX (2 * NS_PER_MS) // of a turn
 
 // A SUBSCRIBE whose SUBACK waits. It keeps the raw entries of the packet, for the retained messages that
-// follow the SUBACK.
+// follow the SUBACK, and the answers that go out behind that. The other shards answer in the order in which
+// they were asked, so a client's SUBACKs are in that order too.
 struct pending_subscription {
     struct hash_node by_token;
     uint64_t client;         // id
@@ -20,7 +21,9 @@ struct pending_subscription {
     uint32_t code_count;
     uint32_t entries_length;
     uint32_t judged; // so many bytes of the entries
-    uint8_t bytes[]; // the codes, then the entries
+    uint32_t reply_count;
+    uint16_t *replies; // see subscribe_reply; room for the next power of two
+    uint8_t bytes[];   // the codes, then the entries
 };
 
 static struct bytes pending_codes(const struct pending_subscription *pending)
@@ -180,16 +183,47 @@ static void subscribe_replay(struct shard *shard, struct client *client,
     subscribe_replay_next(shard, client);
 }
 
+static void reply_put(struct shard *shard, struct client *client, uint16_t packet_id)
+{
+    struct packet packet = {.type = PACKET_PINGRESP};
+    if (packet_id != SUBSCRIBE_REPLY_PING)
+        packet = (struct packet){.type = PACKET_UNSUBACK, .suback = {.packet_id = packet_id}};
+    link_put(&client->link, &shard->turn, &packet);
+}
+
+void subscribe_reply(struct shard *shard, struct client *client, uint16_t packet_id)
+{
+    struct pending_subscription *pending = client->subscribing;
+    if (pending == NULL) {
+        reply_put(shard, client, packet_id);
+        return;
+    }
+    uint32_t count = pending->reply_count;
+    if ((count & (count - 1)) == 0) { // no more than what the client has sent since
+        uint16_t *replies = realloc(pending->replies, (count == 0 ? 1 : 2 * (size_t)count) * sizeof *replies);
+        if (replies == NULL) {
+            client_close(shard, client, REASON_QUOTA_EXCEEDED);
+            return;
+        }
+        pending->replies = replies;
+    }
+    pending->replies[pending->reply_count++] = packet_id;
+}
+
 static void subscribe_end(struct shard *shard, struct pending_subscription *pending)
 {
     struct client *client = client_find(shard, pending->client);
+    if (client != NULL && client->subscribing == pending)
+        client->subscribing = NULL;
     if (client != NULL && client->link.state == LINK_OPEN) {
         struct packet suback = {.type = PACKET_SUBACK,
                                 .suback = {.packet_id = pending->packet_id, .codes = pending_codes(pending)}};
         link_put(&client->link, &shard->turn, &suback);
+        for (uint32_t i = 0; i < pending->reply_count; i++)
+            reply_put(shard, client, pending->replies[i]);
         subscribe_replay(shard, client, pending);
     }
-    free(pending);
+    subscribe_forget(pending);
 }
 
 // The time in which this turn has to have judged filters. Against thousands of rules each may take a good
@@ -273,6 +307,7 @@ bool subscribe_begin(struct shard *shard, struct client *client, const struct pa
     }
     // Asked also when no filter was the first of its kind: the other shards may not have noted that one yet.
     hash_table_insert(&shard->pending, &pending->by_token, ++shard->pending_token);
+    client->subscribing = pending;
     mail_note(shard, shard->pending_token);
     return false;
 }
@@ -306,8 +341,7 @@ void unsubscribe(struct shard *shard, struct client *client, const struct packet
     while (session->subscriber != NULL && unsubscribe_next(&entries, &filter))
         if (unsubscribe_one(shard, session, filter) != ROUTER_ABSENT)
             witness_filter(shard, HBMQTT_EVENT_CLIENT_UNSUBSCRIBED, session, filter, 0);
-    link_put(&client->link, &shard->turn,
-             &(struct packet){.type = PACKET_UNSUBACK, .suback = {.packet_id = unsubscribe->packet_id}});
+    subscribe_reply(shard, client, unsubscribe->packet_id);
 }
 
 void unsubscribe_all(struct shard *shard, struct session *session)
@@ -325,6 +359,8 @@ void unsubscribe_all(struct shard *shard, struct session *session)
 
 void subscribe_forget(struct pending_subscription *pending)
 {
+    if (pending != NULL)
+        free(pending->replies);
     free(pending);
 }
 
@@ -333,7 +369,7 @@ void subscribe_abandon_pending(struct shard *shard)
     struct hash_node *node;
     while ((node = hash_table_next(&shard->pending, NULL)) != NULL) {
         hash_table_remove(&shard->pending, node);
-        free(container_of(node, struct pending_subscription, by_token));
+        subscribe_forget(container_of(node, struct pending_subscription, by_token));
     }
     hash_table_finish(&shard->pending);
 }

@@ -5,7 +5,8 @@
 //     SUBSCRIBE -> router, INTEREST to the others, NOTE -> (every shard: NOTED) -> SUBACK, retained messages
 //
 // so a message published after the SUBACK was seen is never missed, wherever it is published. With one shard
-// there is nobody to wait for.
+// there is nobody to wait for. UNSUBACK and PINGRESP wait behind the SUBACKs of what the same client asked
+// for before, so that its answers come in the order of its questions; other clients wait for nothing.
 #ifndef SUBSCRIBE_H
 #define SUBSCRIBE_H
 
@@ -26,6 +27,10 @@ void subscribe_noted(struct shard *shard, uint64_t token);
 void subscribe_replay_next(struct shard *shard, struct client *client);
 // Gives them up: the connection ends.
 void subscribe_drop_replays(struct client *client);
+
+// Answers UNSUBSCRIBE, by its packet id, or PINGREQ, in its turn.
+#define SUBSCRIBE_REPLY_PING 0u // no packet has this id [MQTT-2.3.1-1]
+void subscribe_reply(struct shard *shard, struct client *client, uint16_t packet_id);
 
 void unsubscribe(struct shard *shard, struct client *client, const struct packet_subscribe *unsubscribe);
 

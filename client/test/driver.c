@@ -2,10 +2,9 @@
 // Makes the calls of libhbmqtt that its arguments name, for a server that judges the client: hbmqtt_driver
 // URL WORD...
 //
-//     id=X  keep  keepalive=N  user=X  password=X  will:QOS:TOPIC:TEXT     options, before `connect`
-//     connect  disconnect  publish:QOS:TOPIC:TEXT  retain:QOS:TOPIC:TEXT
-//     lines:QOS:TOPIC               a message for each line of standard input, all under way at once
-//     subscribe:QOS:FILTER,FILTER   unsubscribe:FILTER
+//     id=X  keep  keepalive=N  user=X  password=X  will:QOS:TOPIC:TEXT  ca=FILE     options, wherever they
+//     stand connect  disconnect  publish:QOS:TOPIC:TEXT  retain:QOS:TOPIC:TEXT lines:QOS:TOPIC a message for
+//     each line of standard input, all under way at once subscribe:QOS:FILTER,FILTER   unsubscribe:FILTER
 //     deliver                       prints what comes, until the connection ends
 //
 // Ends with 1 and a line when a call fails.
@@ -95,6 +94,8 @@ static bool take_option(struct driver *driver, char *word)
     char *value;
     if ((value = value_of(word, "id=")) != NULL)
         driver->options.client_id = value;
+    else if ((value = value_of(word, "ca=")) != NULL)
+        driver->options.ca_file = value;
     else if ((value = value_of(word, "keepalive=")) != NULL)
         driver->options.keepalive_s = (uint16_t)strtoul(value, NULL, 10);
     else if ((value = value_of(word, "user=")) != NULL)
@@ -141,9 +142,12 @@ int main(int count, char **arguments)
 {
     struct driver driver = {.url = count > 1 ? arguments[1] : ""};
     hbmqtt_options_init(&driver.options, sizeof driver.options);
-    int status = 0;
-    for (int i = 2; i < count && status == 0; i++)
-        if (!take_option(&driver, arguments[i]) && (status = make_call(&driver, arguments[i])) != 0)
+    int status = 0, calls = 0;
+    for (int i = 2; i < count; i++)
+        if (!take_option(&driver, arguments[i]))
+            arguments[calls++] = arguments[i];
+    for (int i = 0; i < calls && status == 0; i++)
+        if ((status = make_call(&driver, arguments[i])) != 0)
             fprintf(stderr, "hbmqtt_driver: %s: %s\n", hbmqtt_error_name(status),
                     driver.client == NULL ? "" : hbmqtt_error_text(driver.client));
     hbmqtt_destroy(driver.client);

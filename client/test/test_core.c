@@ -26,6 +26,16 @@ static void session_present_is_told(void)
     finish();
 }
 
+static void a_session_that_was_to_be_clean_is_not_continued(void) // [MQTT-3.2.2-1, MQTT-4.8.0-1]
+{
+    begin_with(usual);
+    open_with(true, "\x20\x02\x01\x00", 4);
+    expect_ended(HBMQTT_ERROR_PROTOCOL);
+    CU_ASSERT_FALSE(core.session_present);
+    CU_ASSERT_PTR_NOT_NULL(strstr(core.ending.text, "session"));
+    finish();
+}
+
 static void anything_before_connack_breaks_the_protocol(void) // [MQTT-3.2.0-1]
 {
     begin_with(usual);
@@ -573,6 +583,7 @@ int main(void)
     CU_TestInfo tests[] = {
         {"CONNACK refusals end with their code", connack_refusals_end_with_their_code},
         {"session present is told", session_present_is_told},
+        {"a session that was to be clean is not continued", a_session_that_was_to_be_clean_is_not_continued},
         {"anything before CONNACK breaks the protocol", anything_before_connack_breaks_the_protocol},
         {"a request without a connection says so", a_request_without_a_connection_says_so},
         {"DISCONNECT is the last packet", disconnect_is_the_last_packet},

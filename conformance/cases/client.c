@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { START_MS = 5000 };
+enum { START_MS = 5000, RETURN_MS = 5000 };
 
 void client_set(struct trial *trial, struct client *client, const char *name, const char *value)
 {
@@ -19,7 +19,10 @@ struct client *client_make(struct trial *trial)
     trial->listener = socket_listen(&port);
     if (trial->listener < 0)
         trial_inconclusive(trial, "no listening socket: %s", strerror(-trial->listener));
+    static const char *const schemes[TRANSPORT_COUNT] = {"mqtt", "mqtts", "ws", "wss"};
+    client_set(trial, client, "scheme", schemes[trial->transport]);
     client_set(trial, client, "port", arena_print("%u", port));
+    client_set(trial, client, "ca", arena_print("%s/ca.pem", trial->certificates));
     client_set(trial, client, "id", trial_id(trial, "c"));
     client_set(trial, client, "topic", trial_topic(trial, "t"));
     client_set(trial, client, "filter", trial_topic(trial, "t"));
@@ -34,7 +37,9 @@ void client_start(struct trial *trial, struct client *client, const char *action
     const char *command = entries_find(&trial->client->actions, action);
     if (command == NULL)
         trial_not_applicable(trial, "the recipe does not know how to %s", action);
-    char **words = entries_words(command, &client->values, &trial->client->values);
+    const char *besides = entries_find(&trial->client->transports, transport_name(trial->transport));
+    char **words = entries_words(arena_print("%s %s", command, besides == NULL ? "" : besides),
+                                 &client->values, &trial->client->values);
     const char *line = "";
     for (char **word = words; *word != NULL; word++)
         line = arena_print("%s %s", line, *word);
@@ -57,6 +62,20 @@ struct peer *client_accept(struct trial *trial, struct packet *ret_connect)
     peer->answer_ms = START_MS;
     *ret_connect = peer_expect_type(peer, PACKET_CONNECT);
     peer_send(peer, packet_connack(0, 0));
+    return peer;
+}
+
+struct peer *client_comes_back(struct peer *peer)
+{
+    struct trial *trial = peer->trial;
+    peer_cut(peer);
+    peer = peer_accept_within(trial, "server", RETURN_MS);
+    if (peer == NULL)
+        trial_not_applicable(trial, "the client does not connect again");
+    peer->answer_ms = START_MS;
+    struct packet connect = peer_expect_type(peer, PACKET_CONNECT);
+    trial_require(trial, (connect.connect_flags & 0x02) == 0, "Clean Session 0 again", "flags %02X",
+                  connect.connect_flags);
     return peer;
 }
 

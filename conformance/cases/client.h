@@ -11,8 +11,8 @@ struct client {
     struct entries values; // what is put into the recipe; a case may set others before client_start
 };
 
-// A client that has not been started: {id}, {topic}, {filter}, {message}, {qos} 0, {keepalive} 60, and the
-// port of a listening socket.
+// A client that has not been started: {id}, {topic}, {filter}, {message}, {qos} 0, {keepalive} 60, the {port}
+// of a listening socket, the {scheme} of URLs for the transport of the case (mqtt, mqtts, ws, wss), and {ca}.
 struct client *client_make(struct trial *trial);
 void client_set(struct trial *trial, struct client *client, const char *name, const char *value);
 
@@ -24,6 +24,10 @@ struct client *client_do(struct trial *trial, const char *action, unsigned qos);
 
 // Takes its connection and its CONNECT, and accepts it.
 struct peer *client_accept(struct trial *trial, struct packet *ret_connect);
+
+// Cuts off a client that keeps its session and takes its next CONNECT, without an answer. Not applicable when
+// it does not come back.
+struct peer *client_comes_back(struct peer *peer);
 
 // Takes its SUBSCRIBE and grants it.
 struct packet client_grant(struct peer *peer, unsigned qos);

@@ -61,11 +61,11 @@ static void mark_in_topic(struct trial *trial)
     peer_expect_publish(peer, client_value(client, "topic"), .payload = "message");
 }
 
-// Has the client publish lines, all but the answers to them withheld, and takes them.
-static struct peer *take_lines(struct trial *trial, struct client **ret_client, unsigned qos,
-                               unsigned *ret_ids, unsigned count)
+// Has the client publish lines by this action, all but the answers to them withheld, and takes them.
+static struct peer *take_lines(struct trial *trial, const char *action, struct client **ret_client,
+                               unsigned qos, unsigned *ret_ids, unsigned count)
 {
-    struct client *client = client_do(trial, "publish-lines", qos);
+    struct client *client = client_do(trial, action, qos);
     struct packet connect;
     struct peer *peer = client_accept(trial, &connect);
     for (unsigned i = 0; i < count; i++) {
@@ -90,7 +90,7 @@ static void distinct(struct trial *trial)
     enum { COUNT = 10 };
     unsigned ids[COUNT];
     struct client *client;
-    struct peer *peer = take_lines(trial, &client, 1, ids, COUNT);
+    struct peer *peer = take_lines(trial, "publish-lines", &client, 1, ids, COUNT);
     for (unsigned i = 0; i < COUNT; i++)
         peer_send(peer, packet_answer(PACKET_PUBACK, ids[i]));
 }
@@ -101,7 +101,7 @@ static void pubrel_order(struct trial *trial)
     static const unsigned order[COUNT] = {3, 0, 5, 1, 4, 2};
     unsigned ids[COUNT];
     struct client *client;
-    struct peer *peer = take_lines(trial, &client, 2, ids, COUNT);
+    struct peer *peer = take_lines(trial, "publish-lines", &client, 2, ids, COUNT);
     struct bytes pubrecs = {0};
     for (unsigned i = 0; i < COUNT; i++)
         pubrecs = bytes_join(pubrecs, packet_answer(PACKET_PUBREC, ids[order[i]]));
@@ -112,15 +112,10 @@ static void pubrel_order(struct trial *trial)
         peer_send(peer, packet_answer(PACKET_PUBCOMP, ids[order[i]]));
 }
 
-// Cuts a client off within an exchange and waits for it to come back. Not applicable when it does not.
-static struct peer *comes_back(struct trial *trial, struct peer *peer)
+// Cuts a client off within an exchange, and lets it go on with its session.
+static struct peer *resumes(struct peer *peer)
 {
-    peer_cut(peer);
-    int descriptor = socket_accept(trial->listener, deadline_in_ms(4000));
-    if (descriptor < 0)
-        trial_not_applicable(trial, "the client does not connect again");
-    peer = peer_of_stream(trial, "server", stream_of_socket(descriptor), SENDER_CLIENT);
-    peer_expect_type(peer, PACKET_CONNECT);
+    peer = client_comes_back(peer);
     peer_send(peer, packet_connack(1, 0));
     return peer;
 }
@@ -131,7 +126,7 @@ static void resent(struct trial *trial)
     struct packet connect;
     struct peer *peer = client_accept(trial, &connect);
     unsigned id = peer_expect_publish(peer, client_value(client, "topic"), .qos = 1, .payload = "message").id;
-    peer = comes_back(trial, peer);
+    peer = resumes(peer);
     peer_expect_publish(peer, client_value(client, "topic"), .qos = 1, .dup = true, .id = id,
                         .payload = "message");
     peer_send(peer, packet_answer(PACKET_PUBACK, id));
@@ -146,7 +141,7 @@ static void pubrel_resent(struct trial *trial)
     unsigned id = peer_expect_publish(peer, client_value(client, "topic"), .qos = 2, .payload = "message").id;
     peer_send(peer, packet_answer(PACKET_PUBREC, id));
     peer_expect(peer, packet_answer(PACKET_PUBREL, id));
-    peer = comes_back(trial, peer);
+    peer = resumes(peer);
     peer_expect(peer, packet_answer(PACKET_PUBREL, id));
     peer_send(peer, packet_answer(PACKET_PUBCOMP, id));
     client_expect_end(trial, client, peer);
@@ -157,8 +152,8 @@ static void resent_in_order(struct trial *trial)
     enum { COUNT = 5 };
     unsigned ids[COUNT];
     struct client *client;
-    struct peer *peer = take_lines(trial, &client, 1, ids, COUNT);
-    peer = comes_back(trial, peer);
+    struct peer *peer = take_lines(trial, "publish-lines-kept", &client, 1, ids, COUNT);
+    peer = resumes(peer);
     for (unsigned i = 0; i < COUNT; i++)
         peer_expect_publish(peer, client_value(client, "topic"), .qos = 1, .dup = true, .id = ids[i],
                             .payload = arena_print("%u", i));
@@ -170,11 +165,9 @@ static void not_published(struct trial *trial, const char *topic)
     struct client *client = client_make(trial);
     client_set(trial, client, "topic", topic);
     client_start(trial, client, "publish");
-    struct peer *peer = NULL;
-    int descriptor = socket_accept(trial->listener, deadline_in_ms(1000));
+    struct peer *peer = peer_accept_within(trial, "server", 1000);
     struct packet packet = {0};
-    if (descriptor >= 0) {
-        peer = peer_of_stream(trial, "server", stream_of_socket(descriptor), SENDER_CLIENT);
+    if (peer != NULL) {
         peer_expect_type(peer, PACKET_CONNECT);
         peer_send(peer, packet_connack(0, 0));
         while (peer_next(peer, deadline_in_ms(ANSWER_MS), &packet) == PEER_PACKET)

@@ -56,9 +56,8 @@ static void not_subscribed(struct trial *trial, const char *filter)
     client_set(trial, client, "filter", filter);
     client_start(trial, client, "subscribe");
     struct packet packet = {0};
-    int descriptor = socket_accept(trial->listener, deadline_in_ms(1000));
-    if (descriptor >= 0) {
-        struct peer *peer = peer_of_stream(trial, "server", stream_of_socket(descriptor), SENDER_CLIENT);
+    struct peer *peer = peer_accept_within(trial, "server", 1000);
+    if (peer != NULL) {
         peer_expect_type(peer, PACKET_CONNECT);
         peer_send(peer, packet_connack(0, 0));
         while (peer_next(peer, deadline_in_ms(ANSWER_MS), &packet) == PEER_PACKET)
@@ -191,12 +190,7 @@ static void resumed(struct trial *trial)
     const char *topic = client_value(client, "topic");
     peer_send(peer, packet_publish(topic, .qos = 2, .id = 7, .payload = "once"));
     peer_expect(peer, packet_answer(PACKET_PUBREC, 7));
-    peer_cut(peer);
-    int descriptor = socket_accept(trial->listener, deadline_in_ms(5000));
-    if (descriptor < 0)
-        trial_not_applicable(trial, "the client does not connect again");
-    peer = peer_of_stream(trial, "server", stream_of_socket(descriptor), SENDER_CLIENT);
-    peer_expect_type(peer, PACKET_CONNECT);
+    peer = client_comes_back(peer);
     peer_send(peer, bytes_join(packet_connack(1, 0),
                                packet_publish(topic, .qos = 2, .id = 7, .dup = true, .payload = "once")));
     bool recorded = false, completed = false;

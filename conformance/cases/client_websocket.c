@@ -1,35 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Clients over WebSocket. The server's side is in bytes of our own.
-#include <string.h>
-
+// Clients over WebSocket. The server's side is in bytes of our own: it takes no upgrade that does not offer
+// mqtt, and no frames but masked binary ones.
 #include "conformance/cases/client.h"
-
-// Takes a client's upgrade and its CONNECT, without an answer to it.
-static struct peer *upgraded(struct trial *trial)
-{
-    int descriptor = socket_accept(trial->listener, deadline_in_ms(ANSWER_MS));
-    if (descriptor < 0)
-        trial_fail(trial, "a connection from the client", "%s", strerror(-descriptor));
-    struct stream *plain = stream_of_socket(descriptor);
-    struct buffer rest = {0};
-    const char *why = "";
-    const char *head = websocket_accept(plain, "mqtt", deadline_in_ms(ANSWER_MS), &rest, &why);
-    if (head == NULL)
-        trial_fail(trial, "an upgrade request", "%s", why);
-    trial_note(trial, "the upgrade: %s", head);
-    const char *offer = websocket_header(head, "Sec-WebSocket-Protocol");
-    trial_require(trial, offer != NULL && strstr(offer, "mqtt") != NULL, "mqtt among the subprotocols", "%s",
-                  offer == NULL ? "none" : offer);
-    struct peer *peer = peer_of_stream(trial, "server", websocket_serve(plain, &rest), SENDER_CLIENT);
-    peer_expect_type(peer, PACKET_CONNECT); // in binary frames that are masked, or receiving fails
-    return peer;
-}
 
 static void publishes(struct trial *trial)
 {
-    struct client *client = client_do(trial, "publish-websocket", 1);
-    struct peer *peer = upgraded(trial);
-    peer_send(peer, packet_connack(0, 0));
+    struct client *client = client_do(trial, "publish", 1);
+    struct packet connect;
+    struct peer *peer = client_accept(trial, &connect);
     struct packet publish =
         peer_expect_publish(peer, client_value(client, "topic"), .qos = 1, .payload = "message");
     peer_send(peer, packet_answer(PACKET_PUBACK, publish.id));
@@ -38,8 +16,9 @@ static void publishes(struct trial *trial)
 
 static void frame_borders(struct trial *trial)
 {
-    struct client *client = client_do(trial, "subscribe-websocket", 1);
-    struct peer *peer = upgraded(trial);
+    struct client *client = client_do(trial, "subscribe", 1);
+    struct peer *peer = peer_accept(trial, "server");
+    peer_expect_type(peer, PACKET_CONNECT);
     peer_send_pieces(peer, packet_connack(0, 0), 1);
     client_grant(peer, 1);
     const char *topic = client_value(client, "topic");
@@ -53,9 +32,9 @@ static void frame_borders(struct trial *trial)
 
 static void text_frame(struct trial *trial)
 {
-    client_do(trial, "subscribe-websocket", 1);
-    struct peer *peer = upgraded(trial);
-    peer_send(peer, packet_connack(0, 0));
+    client_do(trial, "subscribe", 1);
+    struct packet connect;
+    struct peer *peer = client_accept(trial, &connect);
     client_grant(peer, 1);
     peer_send_frame(peer, packet_publish("t", .qos = 1, .id = 5, .payload = "text"), FRAME_TEXT);
     client_expect_close(peer);
@@ -63,11 +42,11 @@ static void text_frame(struct trial *trial)
 
 static const struct test_case cases[] = {
     {"publish", "MQTT-6.0.0-1 MQTT-6.0.0-3 MQTT-7.1.2-1", "publishes over WebSocket",
-     "offers mqtt, and sends binary frames", .run = publishes, .flags = CASE_CLIENT},
+     "offers mqtt, and sends binary frames", .run = publishes, .flags = CASE_CLIENT | CASE_WEBSOCKET},
     {"frame-borders", "MQTT-6.0.0-2", "gets packets in pieces of frames and several in one",
-     "as if there were no frames", .run = frame_borders, .flags = CASE_CLIENT},
+     "as if there were no frames", .run = frame_borders, .flags = CASE_CLIENT | CASE_WEBSOCKET},
     {"text-frame", "MQTT-6.0.0-1", "gets a packet in a text frame", "closes", .run = text_frame,
-     .flags = CASE_CLIENT},
+     .flags = CASE_CLIENT | CASE_WEBSOCKET},
 };
 
 SECTION_OF_CASES(section_client_websocket, "client.websocket", "Clients: WebSocket");

@@ -38,6 +38,29 @@ def test_pipelined_requests_are_answered_in_order(client, unique):
         one.expect(mqtt.SUBACK, packet_id=number, codes=[number % 3])
 
 
+@ours
+def test_what_is_asked_behind_a_subscribe_is_answered_behind_its_suback(client, unique):
+    """Clients that pipeline expect it, though no statement asks for it."""
+    one = client()
+    for first in range(1, 2000, 4):
+        topic = f"{unique}/{first}"
+        one.send(
+            mqtt.subscribe(first, [(topic, 1)]),
+            mqtt.pingreq(),
+            mqtt.unsubscribe(first + 1, [topic]),
+            mqtt.subscribe(first + 2, [(topic, 2)]),
+            mqtt.unsubscribe(first + 3, [topic]),
+            mqtt.pingreq(),
+        )
+    for first in range(1, 2000, 4):
+        one.expect(mqtt.SUBACK, packet_id=first, codes=[1])
+        one.expect(mqtt.PINGRESP)
+        one.expect(mqtt.UNSUBACK, packet_id=first + 1)
+        one.expect(mqtt.SUBACK, packet_id=first + 2, codes=[2])
+        one.expect(mqtt.UNSUBACK, packet_id=first + 3)
+        one.expect(mqtt.PINGRESP)
+
+
 def test_one_subscribe_with_a_thousand_filters(client, unique):
     one = client()
     one.subscribe(*((f"{unique}/{number}", number % 3) for number in range(1000)))

@@ -13,7 +13,7 @@ static void recipes_are_read(void)
         "file",
         "# a comment\nname some\nfind tool sh /bin/sh\ncommand {tool} -c {directory}/x -j {shards}\n"
         "set shards 1\nready it is up\nconfig\n    port {tcp}\n      deeper\n\nconfig other\n    two\n"
-        "file acl\n    three\ndo publish {tool} {topic}\n",
+        "file acl\n    three\ndo publish {tool} {topic}\nspeak tcp\nspeak tls --ca {ca}\n",
         &why);
     CU_ASSERT_PTR_NOT_NULL_FATAL(recipe);
     CU_ASSERT_STRING_EQUAL(recipe->name, "some");
@@ -25,6 +25,9 @@ static void recipes_are_read(void)
     CU_ASSERT_STRING_EQUAL(entries_find(&recipe->files, "acl"), "three\n");
     CU_ASSERT_STRING_EQUAL(entries_find(&recipe->actions, "publish"), "{tool} {topic}");
     CU_ASSERT_PTR_NULL(entries_find(&recipe->actions, "subscribe"));
+    CU_ASSERT_STRING_EQUAL(entries_find(&recipe->transports, "tcp"), "");
+    CU_ASSERT_STRING_EQUAL(entries_find(&recipe->transports, "tls"), "--ca {ca}");
+    CU_ASSERT_PTR_NULL(entries_find(&recipe->transports, "ws"));
 }
 
 static void what_is_wrong_is_one_line(void)
@@ -33,6 +36,7 @@ static void what_is_wrong_is_one_line(void)
         const char *text, *said;
     } wrong[] = {
         {"name x\nnonsense y\n", "file:2: 'nonsense' is no word of recipes"},
+        {"name x\nspeak quic\n", "file:2: 'quic' is no transport"},
         {"command x\n", "a recipe needs a 'name'"},
         {"name x\n", "a recipe needs a 'name' and a 'command'"},
         {"name x\nprogram surely-not-there-4711\n", "file:2: no program 'surely-not-there-4711'"},

@@ -153,7 +153,7 @@ static void link_handle_open(struct link *link, struct turn *turn, struct effect
         effect->kind = EFFECT_UNSUBSCRIBE;
         break;
     case PACKET_PINGREQ: // [MQTT-3.12.4-1]
-        link_put(link, turn, &(struct packet){.type = PACKET_PINGRESP});
+        effect->kind = EFFECT_PING;
         break;
     case PACKET_DISCONNECT: // the will is not sent [MQTT-3.14.4-3]
         if (link->will != NULL)

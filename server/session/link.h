@@ -5,8 +5,8 @@
 //        \--anything else, CONNECT refused-----------------------------------------------/
 //
 // link_handle judges one packet and answers with one effect, which the shard carries out: it alone knows the
-// router, the other shards and the registry of sessions. What only concerns this connection (PINGRESP,
-// PUBREL, the acknowledgements of what was delivered) is done here and lands in the outbox.
+// router, the other shards and the registry of sessions. What only concerns this connection (PUBREL,
+// the acknowledgements of what was delivered) is done here and lands in the outbox.
 #ifndef SESSION_LINK_H
 #define SESSION_LINK_H
 
@@ -41,6 +41,7 @@ enum effect_kind {
     EFFECT_ACKNOWLEDGE, // only acknowledge
     EFFECT_SUBSCRIBE,
     EFFECT_UNSUBSCRIBE,
+    EFFECT_PING,  // PINGREQ: answer it behind what it is asked to wait for
     EFFECT_CLOSE, // close for `reason`; what is in the outbox (a refusal) goes out first
 };
 

@@ -221,6 +221,9 @@ static bool carry_out(const struct frame *frame, const struct effect *effect)
                  &(struct packet){.type = PACKET_UNSUBACK,
                                   .suback = {.packet_id = effect->packet.subscribe.packet_id}});
         break;
+    case EFFECT_PING:
+        link_put(&client, &shard.turn, &(struct packet){.type = PACKET_PINGRESP});
+        break;
     case EFFECT_CLOSE:
         return false;
     }

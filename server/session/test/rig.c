@@ -73,6 +73,8 @@ static void client_carry_out(struct client *client)
     const struct effect *effect = &client->effect;
     if (effect->kind == EFFECT_CONNECT)
         client_attach(client);
+    if (effect->kind == EFFECT_PING)
+        link_put(&client->link, &rig.turn, &(struct packet){.type = PACKET_PINGRESP});
     client->routed += effect->kind == EFFECT_PUBLISH;
     if ((effect->kind == EFFECT_PUBLISH || effect->kind == EFFECT_ACKNOWLEDGE) && effect->acknowledge != 0)
         link_put_ack(&client->link, &rig.turn, effect->acknowledge, effect->packet_id, REASON_SUCCESS);

@@ -37,7 +37,7 @@ static void a_ping_is_answered(void)
 {
     open_connected();
     client_sends(&client, "c0 00 c0 00");
-    CU_ASSERT_TRUE(effect_is(EFFECT_NONE, 0, 0));
+    CU_ASSERT_TRUE(effect_is(EFFECT_PING, 0, 0));
     CU_ASSERT_TRUE(client_gets(&client, "d0 00 d0 00")); // [MQTT-3.12.4-1]
     end_connected();
 }
