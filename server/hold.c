@@ -149,7 +149,8 @@ void hold_expired(struct shard *shard, struct timer *timer)
     plugin_count_unanswered(plugin, terms->answer_timeout_ns, terms->verdict_default);
     // Nobody has said that the credentials are wrong.
     bool denies = terms->verdict_default == HBMQTT_DENY;
-    judgement_take(&hold->judgement, denies ? HBMQTT_DENY | HBMQTT_UNAVAILABLE : terms->verdict_default, NULL);
+    judgement_take(&hold->judgement, denies ? HBMQTT_DENY | HBMQTT_UNAVAILABLE : terms->verdict_default,
+                   NULL);
     hold_resume(shard, hold);
 }
 
