@@ -82,6 +82,7 @@ static void link_tell(struct link *link, int state, const struct error *why, uin
         .attempt = link->reconnect.failures,
         .wait_ms = wait_ms,
         .session_present = state == HBMQTT_STATE_CONNECTED && link->core.session_present,
+        .reason_code = why == NULL ? 0 : link->core.refusal_code,
     };
     if (link->told != NULL)
         link->told(link->owner, &change);

@@ -39,10 +39,10 @@ static int subscribe(const struct tool_run *run)
         subscriptions[i].filter = arguments->topics[i];
         subscriptions[i].qos = tool_qos(run, NULL);
     }
-    uint8_t codes[HBMQTT_FILTERS_MAX];
-    int error = hbmqtt_subscribe(run->client, subscriptions, arguments->topic_count, codes);
+    int error = hbmqtt_subscribe(run->client, subscriptions, arguments->topic_count, NULL);
     free(subscriptions);
-    return error == 0 ? judge_codes(run, codes) : tool_fail(run, error);
+    return error == 0 ? judge_codes(run, hbmqtt_last_result(run->client)->reason_codes)
+                      : tool_fail(run, error);
 }
 
 static bool is_wanted(const struct arguments *arguments, const struct hbmqtt_message *message)
@@ -118,7 +118,7 @@ static int sub_work(struct tool_run *run)
     // A message that could not be printed must not be acknowledged, as disconnecting in order would do.
     if (status == TOOL_EXIT_LOCAL)
         return status;
-    int error = hbmqtt_disconnect(run->client);
+    int error = hbmqtt_disconnect(run->client, NULL);
     if (status == TOOL_EXIT_DONE && error != 0)
         return tool_fail(run, error);
     return status;

@@ -298,7 +298,7 @@ int tool_connect(struct tool_run *run)
 {
     const char *url = first_text(run->arguments.url, run->config.uri);
     tool_warn_idle(run, url);
-    int error = hbmqtt_connect(run->client, url);
+    int error = hbmqtt_connect(run->client, url, NULL);
     if (error == HBMQTT_ERROR_TIMEOUT)
         return tool_say(run, TOOL_EXIT_UNREACHABLE, "%s", hbmqtt_error_text(run->client));
     return error == 0 ? 0 : tool_fail(run, error);
