@@ -237,7 +237,7 @@ struct hbmqtt_options {
     // Bytes not sent yet; at it, publishing waits. One packet may go over. Default 1 MiB.
     uint32_t output_bytes_max;
     // QoS 1 and 2 messages that wait for their acknowledgement, 1 to 16384; at it, publishing waits.
-    // Default 64.
+    // Default 20: MQTT 3.1.1 cannot ask how many a broker takes, and some end the connection above that.
     uint32_t inflight_max;
     // Called for each packet, in calls of the library, into which it must not call.
     void (*trace)(void *context, const struct hbmqtt_trace *trace);

@@ -29,9 +29,21 @@ static int judge_codes(const struct tool_run *run, const uint8_t *codes)
 }
 
 // Returns an exit status.
+static int unsubscribe(const struct tool_run *run)
+{
+    const struct arguments *arguments = &run->arguments;
+    if (arguments->ended_count == 0)
+        return 0;
+    int error = hbmqtt_unsubscribe(run->client, arguments->ended, arguments->ended_count, NULL);
+    return error == 0 ? 0 : tool_fail(run, error);
+}
+
+// Returns an exit status.
 static int subscribe(const struct tool_run *run)
 {
     const struct arguments *arguments = &run->arguments;
+    if (arguments->topic_count == 0)
+        return 0;
     struct hbmqtt_subscription *subscriptions = calloc(arguments->topic_count, sizeof *subscriptions);
     if (subscriptions == NULL)
         return tool_say(run, TOOL_EXIT_LOCAL, "out of memory");
@@ -114,6 +126,8 @@ static int sub_work(struct tool_run *run)
         return status;
     status = subscribe(run);
     if (status == TOOL_EXIT_DONE)
+        status = unsubscribe(run);
+    if (status == TOOL_EXIT_DONE && !run->arguments.subscribe_only)
         status = print_messages(run);
     // A message that could not be printed must not be acknowledged, as disconnecting in order would do.
     if (status == TOOL_EXIT_LOCAL)
