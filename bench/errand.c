@@ -245,7 +245,7 @@ static struct hbmqtt_client *errand_begin(const struct options *options)
         fprintf(stderr, "hbmqtt_load: no memory for a client\n");
         return NULL;
     }
-    if (hbmqtt_connect(client, uri) == 0)
+    if (hbmqtt_connect(client, uri, NULL) == 0)
         return client;
     (void)errand_fail(client, "cannot connect"); // the caller learns it from NULL
     hbmqtt_destroy(client);
@@ -254,7 +254,7 @@ static struct hbmqtt_client *errand_begin(const struct options *options)
 
 static int errand_end(struct hbmqtt_client *client, int rc)
 {
-    if (rc == 0 && hbmqtt_disconnect(client) != 0)
+    if (rc == 0 && hbmqtt_disconnect(client, NULL) != 0)
         rc = errand_fail(client, "cannot disconnect");
     hbmqtt_destroy(client);
     return rc;

@@ -17,6 +17,7 @@ static void tell(struct hbmqtt_client *client, int state, const struct error *wh
         .attempt = client->link.reconnect.failures,
         .wait_ms = wait_ms,
         .session_present = state == HBMQTT_STATE_CONNECTED && client->link.core.session_present,
+        .reason_code = why == NULL ? 0 : client->link.core.refusal_code,
     };
     client_told(client, &change);
 }
@@ -64,14 +65,16 @@ static void moved(struct hbmqtt_client *client)
         client->bytes = CLIENT_BYTES_CLOSING;
 }
 
-int hbmqtt_bytes_open(struct hbmqtt_client *client, uint64_t now_ms)
+int hbmqtt_bytes_open(struct hbmqtt_client *client, uint64_t now_ms, const struct hbmqtt_call *call)
 {
     struct link *link = &client->link;
     struct packet_connect connect;
     uint64_t seed = now_ms;
     if (!link_is_idle(link) || link->core.state != CORE_IDLE)
         return client_fault(client, HBMQTT_ERROR_ARGUMENT, "already connected");
-    int status = request_connect(&client->settings, NULL, &connect, &link->error);
+    int status = request_call(call, &link->error);
+    if (status == 0)
+        status = request_connect(&client->settings, NULL, &connect, &link->error);
     if (status == 0 && client->queue_fault.code != 0) {
         link->error = client->queue_fault;
         return client->queue_fault.code;
@@ -89,6 +92,8 @@ int hbmqtt_bytes_open(struct hbmqtt_client *client, uint64_t now_ms)
     status = core_open(&link->core, &connect, link_ping_after_ms(link), now_ms);
     if (status != 0)
         return client_fault(client, status, "out of memory");
+    if (call != NULL)
+        client->connecting = *call;
     tell(client, HBMQTT_STATE_CONNECTING, NULL, 0);
     return 0;
 }

@@ -145,6 +145,7 @@ struct hbmqtt_client *client_create(const struct hbmqtt_options *options)
         errno = -status;
         return NULL;
     }
+    client->answer.result = (struct hbmqtt_result){.size = sizeof client->answer.result, .text = ""};
     client_hook(client);
     client_open_queue(client);
     return client;

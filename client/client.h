@@ -18,6 +18,12 @@ enum client_bytes {
     CLIENT_BYTES_ENDED,
 };
 
+// What is known of the end of the last call that waited for an answer.
+struct client_answer {
+    struct hbmqtt_result result;
+    uint8_t codes[HBMQTT_FILTERS_MAX];
+};
+
 struct hbmqtt_client {
     struct link link;
     struct settings settings;
@@ -29,8 +35,9 @@ struct hbmqtt_client {
     bool wants_room;                  // a publish was refused
     struct hbmqtt_call connecting;    // who waits for the broker's acceptance
     struct hbmqtt_call disconnecting; // and for the end
-    int timer_fd;                     // -1: nobody has asked for the descriptor
-    uint64_t timer_ms;                // when it fires
+    struct client_answer answer;
+    int timer_fd;      // -1: nobody has asked for the descriptor
+    uint64_t timer_ms; // when it fires
     enum client_bytes bytes;
     uint64_t bytes_now_ms;
     uint64_t bytes_open_ms; // when a new connection is due

@@ -62,6 +62,12 @@ void core_tell(struct core *core, struct sending *sending, const struct error *w
         core->hooks.ended(core->hooks.context, done, context, &result);
 }
 
+void core_tell_call(const struct core *core, const struct hbmqtt_call *call)
+{
+    struct hbmqtt_result result = {.size = sizeof result, .text = ""};
+    core->hooks.ended(core->hooks.context, call->done, call->context, &result);
+}
+
 static void core_tell_all(struct core *core, struct sending **list, const struct error *why)
 {
     struct sending *sending = *list;
@@ -777,10 +783,10 @@ void core_drop_oldest(struct core *core, const struct error *why)
         core_tell(core, sending, why, (struct bytes){0});
 }
 
-void core_forget(struct core *core, const void *context)
+void core_hand_over(struct core *core, const void *context, const struct hbmqtt_call *call)
 {
-    outbound_forget(&core->outbound, context);
+    outbound_hand_over(&core->outbound, context, call);
     for (struct sending *at = core->pings; at != NULL; at = at->next)
         if (at->context == context)
-            at->done = NULL;
+            sending_set_call(at, call);
 }

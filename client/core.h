@@ -153,14 +153,17 @@ int core_ping(struct core *core, const struct hbmqtt_call *call, uint64_t now_ms
 // Gives up the oldest queued messages until core_has_room, each with `why`.
 void core_drop_oldest(struct core *core, const struct error *why);
 
-// Nobody wants to know any more of what has `context`.
-void core_forget(struct core *core, const void *context);
+// Whoever wants to know of what has `context` is the one of `call` from here on; NULL: nobody is.
+void core_hand_over(struct core *core, const void *context, const struct hbmqtt_call *call);
 
 // Takes the oldest message of the inbox, or returns NULL, and reads on where a full inbox had stopped. The
 // one taken before was released.
 const struct hbmqtt_message *core_take(struct core *core, uint64_t now_ms);
 // Acknowledges what was taken, if its connection still stands, and forgets it.
 void core_release(struct core *core);
+
+// Tells that what needed nothing is done.
+void core_tell_call(const struct core *core, const struct hbmqtt_call *call);
 
 // Tells `sending` how it ended, and frees it.
 void core_tell(struct core *core, struct sending *sending, const struct error *why, struct bytes codes);

@@ -13,9 +13,9 @@
 
 // A call that waits for something of its own to end.
 struct waiter {
+    const struct hbmqtt_call *call; // whom the program wants told; NULL: nobody
     bool ended;
     struct error error;
-    uint8_t codes[HBMQTT_FILTERS_MAX]; // of a SUBACK
 };
 
 const char *hbmqtt_version(void)
@@ -52,6 +52,73 @@ struct hbmqtt_client *hbmqtt_create(const struct hbmqtt_options *options)
     return client_create(options);
 }
 
+// Waiting for something of one's own.
+
+static void waiter_done(void *context, struct hbmqtt_client *client, const struct hbmqtt_result *result)
+{
+    struct waiter *waiter = context;
+    struct client_answer *answer = &client->answer;
+    waiter->ended = true;
+    error_set(&waiter->error, result->error, "%s", result->text);
+    assert(result->reason_code_count <= HBMQTT_FILTERS_MAX); // there are as many as filters were asked for
+    answer->result.reason_code_count = result->reason_code_count;
+    if (result->reason_code_count != 0) {
+        memcpy(answer->codes, result->reason_codes, result->reason_code_count);
+        answer->result.reason_codes = answer->codes;
+    }
+    if (waiter->call != NULL && waiter->call->done != NULL)
+        waiter->call->done(waiter->call->context, client, result);
+}
+
+// Begins a call that waits. *ret_call is what the waiter is told with; `call` stays where it is meanwhile.
+static int waiter_begin(struct waiter *waiter, struct hbmqtt_client *client, const struct hbmqtt_call *call,
+                        struct hbmqtt_call *ret_call)
+{
+    int status = client_check_outside(client);
+    if (status != 0)
+        return status;
+    waiter->call = call;
+    waiter->ended = false;
+    client->answer.result = (struct hbmqtt_result){.size = sizeof client->answer.result, .text = ""};
+    *ret_call =
+        (struct hbmqtt_call){.size = sizeof(struct hbmqtt_call), .done = waiter_done, .context = waiter};
+    return request_call(call, &client->link.error);
+}
+
+static bool waiter_has_ended(const struct link *link, const void *context)
+{
+    const struct waiter *waiter = context;
+    return waiter->ended;
+}
+
+// Waits for the end. What goes on after that tells the program itself.
+static int client_wait(struct hbmqtt_client *client, struct waiter *waiter)
+{
+    struct link *link = &client->link;
+    int status = link_wait(link, waiter_has_ended, waiter);
+    if (!waiter->ended) {
+        core_hand_over(&link->core, waiter, waiter->call);
+        return status;
+    }
+    if (waiter->error.code != 0)
+        link->error = waiter->error;
+    return waiter->error.code;
+}
+
+// Every call that waits leaves with this. What a callback may not call leaves the answer of the call around
+// it alone.
+static int client_conclude(struct hbmqtt_client *client, int status)
+{
+    struct hbmqtt_result *result = &client->answer.result;
+    if (client->depth != 0)
+        return status;
+    result->error = status;
+    result->text = status == 0 ? "" : client->link.error.text;
+    return status;
+}
+
+// Connecting.
+
 // Waits until the broker has accepted, or everything was tried.
 static int client_wait_accepted(struct hbmqtt_client *client)
 {
@@ -71,43 +138,54 @@ static int client_wait_accepted(struct hbmqtt_client *client)
     return status;
 }
 
-static int client_check_idle(struct hbmqtt_client *client)
+// Both ways to a connection end here: each attempt comes to its end in this call.
+static int client_connect(struct hbmqtt_client *client, const struct hbmqtt_call *call)
 {
-    struct link *link = &client->link;
-    int status = client_check_outside(client);
-    if (status == 0 && (!link_is_idle(link) || client->bytes != CLIENT_BYTES_NONE))
-        return error_set(&link->error, HBMQTT_ERROR_ARGUMENT, "already connected to %s", link->name);
+    client->connecting = *call;
+    link_start(&client->link);
+    int status = client_wait_accepted(client);
+    assert(client->connecting.context != call->context);
     return status;
 }
 
-int hbmqtt_connect(struct hbmqtt_client *client, const char *uri)
+// Makes sure that there is no connection, and that one can be made to `uri`.
+static int client_aim_idle(struct hbmqtt_client *client, const char *uri)
 {
     struct link *link = &client->link;
-    int status = client_check_idle(client);
-    if (status != 0)
-        return status;
+    if (!link_is_idle(link) || client->bytes != CLIENT_BYTES_NONE)
+        return error_set(&link->error, HBMQTT_ERROR_ARGUMENT, "already connected to %s", link->name);
     core_release(&link->core);
-    status = client_aim(client, uri);
-    if (status != 0)
-        return status;
-    link_start(link);
-    return client_wait_accepted(client);
+    return client_aim(client, uri);
 }
 
-int hbmqtt_reconnect(struct hbmqtt_client *client, bool clean_session)
+int hbmqtt_connect(struct hbmqtt_client *client, const char *uri, const struct hbmqtt_call *call)
+{
+    struct waiter waiter;
+    struct hbmqtt_call own;
+    int status = waiter_begin(&waiter, client, call, &own);
+    if (status == 0)
+        status = client_aim_idle(client, uri);
+    if (status == 0)
+        status = client_connect(client, &own);
+    return client_conclude(client, status);
+}
+
+int hbmqtt_reconnect(struct hbmqtt_client *client, bool clean_session, const struct hbmqtt_call *call)
 {
     struct link *link = &client->link;
+    struct waiter waiter;
+    struct hbmqtt_call own;
     struct error wish = {0};
-    int status = client_check_outside(client);
-    if (status != 0)
-        return status;
-    if (link->broker_count == 0)
-        return client_fault(client, HBMQTT_ERROR_ARGUMENT, "hbmqtt_connect has not been called");
-    client->settings.options.clean_session = clean_session;
-    core_release(&link->core);
-    link_drop(link, &wish);
-    link_start(link);
-    return client_wait_accepted(client);
+    int status = waiter_begin(&waiter, client, call, &own);
+    if (status == 0 && link->broker_count == 0)
+        status = client_fault(client, HBMQTT_ERROR_ARGUMENT, "hbmqtt_connect has not been called");
+    if (status == 0) {
+        client->settings.options.clean_session = clean_session;
+        core_release(&link->core);
+        link_drop(link, &wish);
+        status = client_connect(client, &own);
+    }
+    return client_conclude(client, status);
 }
 
 static bool link_has_ended(const struct link *link, const void *context)
@@ -115,16 +193,14 @@ static bool link_has_ended(const struct link *link, const void *context)
     return link_is_idle(link);
 }
 
-int hbmqtt_disconnect(struct hbmqtt_client *client)
+static int client_disconnect(struct hbmqtt_client *client, const struct hbmqtt_call *call)
 {
     struct link *link = &client->link;
     struct error wish = {0};
-    int status = client_check_outside(client);
-    if (status != 0 || link_is_idle(link))
-        return status;
+    client->disconnecting = *call;
     core_release(&link->core);
     link_close(link);
-    status = link_wait(link, link_has_ended, NULL);
+    int status = link_wait(link, link_has_ended, NULL);
     if (status == 0 && link->core.ending.code != 0)
         return link_report(link);
     if (!link_is_idle(link)) {
@@ -135,42 +211,16 @@ int hbmqtt_disconnect(struct hbmqtt_client *client)
     return status;
 }
 
-// Waiting for something of one's own.
-
-static void waiter_done(void *context, struct hbmqtt_client *client, const struct hbmqtt_result *result)
+int hbmqtt_disconnect(struct hbmqtt_client *client, const struct hbmqtt_call *call)
 {
-    struct waiter *waiter = context;
-    waiter->ended = true;
-    error_set(&waiter->error, result->error, "%s", result->text);
-    assert(result->reason_code_count <= HBMQTT_FILTERS_MAX); // there are as many as filters were asked for
-    if (result->reason_code_count != 0)
-        memcpy(waiter->codes, result->reason_codes, result->reason_code_count);
-}
-
-static struct hbmqtt_call waiter_call(struct waiter *waiter)
-{
-    waiter->ended = false;
-    return (struct hbmqtt_call){.size = sizeof(struct hbmqtt_call), .done = waiter_done, .context = waiter};
-}
-
-static bool waiter_has_ended(const struct link *link, const void *context)
-{
-    const struct waiter *waiter = context;
-    return waiter->ended;
-}
-
-// Waits for the end. A waiter that is not there any more is not told.
-static int client_wait(struct hbmqtt_client *client, struct waiter *waiter)
-{
-    struct link *link = &client->link;
-    int status = link_wait(link, waiter_has_ended, waiter);
-    if (!waiter->ended) {
-        core_forget(&link->core, waiter);
-        return status;
-    }
-    if (waiter->error.code != 0)
-        link->error = waiter->error;
-    return waiter->error.code;
+    struct waiter waiter;
+    struct hbmqtt_call own;
+    int status = waiter_begin(&waiter, client, call, &own);
+    if (status == 0 && link_is_idle(&client->link))
+        core_tell_call(&client->link.core, &own);
+    else if (status == 0)
+        status = client_disconnect(client, &own);
+    return client_conclude(client, status);
 }
 
 // Publishing.
@@ -215,28 +265,37 @@ static int client_publish_patiently(struct hbmqtt_client *client, const struct h
     return 0;
 }
 
-int hbmqtt_publish_start(struct hbmqtt_client *client, const struct hbmqtt_message *message)
+int hbmqtt_publish_start(struct hbmqtt_client *client, const struct hbmqtt_message *message,
+                         const struct hbmqtt_call *call)
 {
-    return client_publish_patiently(client, message, -1, 0, NULL);
+    return client_publish_patiently(client, message, -1, 0, call);
 }
 
-int hbmqtt_publish(struct hbmqtt_client *client, const struct hbmqtt_message *message)
+static int client_publish_whole(struct hbmqtt_client *client, const struct hbmqtt_message *message,
+                                int descriptor, uint64_t size, const struct hbmqtt_call *call)
 {
     struct waiter waiter;
-    struct hbmqtt_call call = waiter_call(&waiter);
-    int status = client_publish_patiently(client, message, -1, 0, &call);
-    return status == 0 ? client_wait(client, &waiter) : status;
+    struct hbmqtt_call own;
+    int status = waiter_begin(&waiter, client, call, &own);
+    if (status == 0)
+        status = client_publish_patiently(client, message, descriptor, size, &own);
+    if (status == 0)
+        status = client_wait(client, &waiter);
+    return client_conclude(client, status);
+}
+
+int hbmqtt_publish(struct hbmqtt_client *client, const struct hbmqtt_message *message,
+                   const struct hbmqtt_call *call)
+{
+    return client_publish_whole(client, message, -1, 0, call);
 }
 
 int hbmqtt_publish_file(struct hbmqtt_client *client, const struct hbmqtt_message *message, int descriptor,
-                        uint64_t size)
+                        uint64_t size, const struct hbmqtt_call *call)
 {
-    struct waiter waiter;
-    struct hbmqtt_call call = waiter_call(&waiter);
     if (descriptor < 0)
         return error_set(&client->link.error, HBMQTT_ERROR_ARGUMENT, "%d is no descriptor", descriptor);
-    int status = client_publish_patiently(client, message, descriptor, size, &call);
-    return status == 0 ? client_wait(client, &waiter) : status;
+    return client_publish_whole(client, message, descriptor, size, call);
 }
 
 static bool all_is_acknowledged(const struct link *link, const void *context)
@@ -258,50 +317,48 @@ int hbmqtt_flush(struct hbmqtt_client *client)
 // Subscribing.
 
 static int client_request(struct hbmqtt_client *client, uint8_t packet_type, struct bytes entries,
-                          size_t count, uint8_t *ret_codes)
+                          size_t count, struct waiter *waiter, const struct hbmqtt_call *own)
 {
     struct link *link = &client->link;
-    struct waiter waiter;
-    struct hbmqtt_call call = waiter_call(&waiter);
     int status;
-    while ((status = core_request(&link->core, packet_type, entries, (uint32_t)count, &call)) == CORE_WAIT) {
+    while ((status = core_request(&link->core, packet_type, entries, (uint32_t)count, own)) == CORE_WAIT) {
         status = link_wait(link, queue_has_room, NULL);
         if (status != 0)
             return status;
     }
-    if (status != 0)
-        return link_report(link);
-    status = client_wait(client, &waiter);
-    if (status == 0 && ret_codes != NULL)
-        memcpy(ret_codes, waiter.codes, count);
-    return status;
+    return status == 0 ? client_wait(client, waiter) : link_report(link);
 }
 
 int hbmqtt_subscribe(struct hbmqtt_client *client, const struct hbmqtt_subscription *subscriptions,
-                     size_t count, uint8_t *ret_codes)
+                     size_t count, const struct hbmqtt_call *call)
 {
     struct buffer entries;
+    struct waiter waiter;
+    struct hbmqtt_call own;
     buffer_init(&entries);
-    int status = client_check_outside(client);
+    int status = waiter_begin(&waiter, client, call, &own);
     if (status == 0)
         status = request_subscribe(subscriptions, count, &entries, &client->link.error);
     if (status == 0)
-        status = client_request(client, PACKET_SUBSCRIBE, buffer_bytes(&entries), count, ret_codes);
+        status = client_request(client, PACKET_SUBSCRIBE, buffer_bytes(&entries), count, &waiter, &own);
     buffer_finish(&entries);
-    return status;
+    return client_conclude(client, status);
 }
 
-int hbmqtt_unsubscribe(struct hbmqtt_client *client, const char *const *filters, size_t count)
+int hbmqtt_unsubscribe(struct hbmqtt_client *client, const char *const *filters, size_t count,
+                       const struct hbmqtt_call *call)
 {
     struct buffer entries;
+    struct waiter waiter;
+    struct hbmqtt_call own;
     buffer_init(&entries);
-    int status = client_check_outside(client);
+    int status = waiter_begin(&waiter, client, call, &own);
     if (status == 0)
         status = request_unsubscribe(filters, count, &entries, &client->link.error);
     if (status == 0)
-        status = client_request(client, PACKET_UNSUBSCRIBE, buffer_bytes(&entries), count, NULL);
+        status = client_request(client, PACKET_UNSUBSCRIBE, buffer_bytes(&entries), count, &waiter, &own);
     buffer_finish(&entries);
-    return status;
+    return client_conclude(client, status);
 }
 
 // Delivery, and waiting for it.
@@ -336,16 +393,16 @@ int hbmqtt_deliver(struct hbmqtt_client *client, int timeout_ms, const struct hb
     return 0;
 }
 
-int hbmqtt_ping(struct hbmqtt_client *client)
+int hbmqtt_ping(struct hbmqtt_client *client, const struct hbmqtt_call *call)
 {
     struct waiter waiter;
-    struct hbmqtt_call call = waiter_call(&waiter);
-    int status = client_check_outside(client);
-    if (status == 0)
-        status = core_ping(&client->link.core, &call, clock_now_ms());
-    else
-        return status;
-    return status == 0 ? client_wait(client, &waiter) : link_report(&client->link);
+    struct hbmqtt_call own;
+    int status = waiter_begin(&waiter, client, call, &own);
+    if (status == 0) {
+        status = core_ping(&client->link.core, &own, clock_now_ms());
+        status = status == 0 ? client_wait(client, &waiter) : link_report(&client->link);
+    }
+    return client_conclude(client, status);
 }
 
 int hbmqtt_wait_readable(struct hbmqtt_client *client, int descriptor, int timeout_ms)
@@ -398,6 +455,17 @@ bool hbmqtt_session_present(const struct hbmqtt_client *client)
 int hbmqtt_refusal_code(const struct hbmqtt_client *client)
 {
     return client->link.core.refusal_code;
+}
+
+const struct hbmqtt_result *hbmqtt_last_result(const struct hbmqtt_client *client)
+{
+    return &client->answer.result;
+}
+
+int hbmqtt_reason_code(const struct hbmqtt_client *client)
+{
+    const struct hbmqtt_result *result = &client->answer.result;
+    return result->reason_code_count == 0 ? HBMQTT_REASON_NONE : result->reason_codes[0];
 }
 
 const char *hbmqtt_error_text(const struct hbmqtt_client *client)

@@ -10,8 +10,9 @@
 //     struct hbmqtt_message message = {.size = sizeof message, .topic = "level", .qos = 1};
 //     message.payload = "42";
 //     message.payload_length = 2;
-//     if (hbmqtt_connect(client, "mqtt://broker.example") != 0 || hbmqtt_publish(client, &message) != 0 ||
-//         hbmqtt_disconnect(client) != 0)
+//     if (hbmqtt_connect(client, "mqtt://broker.example", NULL) != 0 || hbmqtt_publish(client, &message,
+//     NULL) != 0 ||
+//         hbmqtt_disconnect(client, NULL) != 0)
 //         fprintf(stderr, "%s\n", hbmqtt_error_text(client));
 //     hbmqtt_destroy(client);
 //
@@ -45,7 +46,8 @@
 // that tells so is lost as well, a message whose PUBREC had come by then is not sent again.
 //
 // Results. A function that can fail returns 0 when it is done, or a negative enum hbmqtt_error;
-// hbmqtt_error_text then says in one line what failed, on what, and why.
+// hbmqtt_error_text then says in one line what failed, on what, and why. What the broker answered to a call
+// that waited is in hbmqtt_last_result.
 //
 // Threads. A handle belongs to one thread at a time. Only hbmqtt_post and hbmqtt_interrupt may be called
 // beside another call, and hbmqtt_interrupt also in a signal handler. The library starts no thread, but for
@@ -57,9 +59,10 @@
 // (hbmqtt_*_async, hbmqtt_post), ask for what is known, and nothing else: a call that waits returns
 // HBMQTT_ERROR_ARGUMENT there.
 //
-// MQTT 5.0 is not served yet; its place is held. Every call has room for properties (NULL: there is no other
-// value yet) and every result for reason codes, which with 3.1.1 are the return codes of CONNACK and SUBACK
-// (sections 3.2.2.3 and 3.9.3), or 0.
+// MQTT 5.0 is not served yet; its place is held. Every call that sends something takes a struct hbmqtt_call,
+// which has room for properties and a reason code and may be NULL, and every result has reason codes, which
+// with 3.1.1 are the return codes of CONNACK and SUBACK (sections 3.2.2.3 and 3.9.3), or 0. Where 3.1.1 has
+// no place for what is given, nothing is sent and the call is an ARGUMENT error.
 //
 // Growth. The structures that a program fills begin with `size`, the sizeof of the structure that it was
 // compiled with, and grow only at their end, so that programs and libraries of different age understand each
@@ -124,13 +127,13 @@ struct hbmqtt_message {
     const struct hbmqtt_properties *properties; // NULL
 };
 
-// How something that was begun has ended, for hbmqtt_done. Borrowed for the callback.
+// How something has ended: borrowed for the callback by hbmqtt_done; see also hbmqtt_last_result.
 struct hbmqtt_result {
-    size_t size;                 // sizeof(struct hbmqtt_result) of the library
-    int error;                   // 0, or an enum hbmqtt_error
-    const char *text;            // what failed, in one line; "" when nothing has
-    const uint8_t *reason_codes; // of the answer: one for each filter of hbmqtt_subscribe_async, else one
-    size_t reason_code_count;    // or none, when no answer came
+    size_t size;                                // sizeof(struct hbmqtt_result) of the library
+    int error;                                  // 0, or an enum hbmqtt_error
+    const char *text;                           // what failed, in one line; "" when nothing has
+    const uint8_t *reason_codes;                // of the answer: one for each filter of a subscribe, else one
+    size_t reason_code_count;                   // or none, when no answer came
     const struct hbmqtt_properties *properties; // of the answer; NULL
 };
 
@@ -139,7 +142,11 @@ struct hbmqtt_result {
 // reported by hbmqtt_destroy with HBMQTT_ERROR_NOT_CONNECTED.
 typedef void (*hbmqtt_done)(void *context, struct hbmqtt_client *client, const struct hbmqtt_result *result);
 
-// What goes with a call that begins something; NULL in its place is a structure of zeros. Copied.
+// What goes with a call that sends something; NULL in its place is a structure of zeros. Copied.
+//
+// `done` is called once when what was begun has ended, also by calls that wait: there before they return,
+// unless they gave up waiting (TIMEOUT, FULL, INTERRUPTED) for what goes on. It is not called when nothing
+// could be begun.
 struct hbmqtt_call {
     size_t size;                                // sizeof(struct hbmqtt_call)
     hbmqtt_done done;                           // NULL: nobody wants to know
@@ -158,14 +165,16 @@ enum hbmqtt_state {
 
 // A change, for hbmqtt_options.on_state. Borrowed for the callback.
 struct hbmqtt_state_change {
-    size_t size;          // sizeof(struct hbmqtt_state_change) of the library
-    int state;            // an enum hbmqtt_state
-    int error;            // WAITING and IDLE: why, an enum hbmqtt_error, or 0 as wished
-    const char *text;     // the same in one line, or ""
-    const char *broker;   // "mqtt://host:port": which is meant; "" in the bytes way
-    uint32_t attempt;     // CONNECTING and WAITING: failures since the last connection
-    uint32_t wait_ms;     // WAITING: how long
-    bool session_present; // CONNECTED: the broker has continued the session
+    size_t size;                                // sizeof(struct hbmqtt_state_change) of the library
+    int state;                                  // an enum hbmqtt_state
+    int error;                                  // WAITING and IDLE: why, an enum hbmqtt_error, or 0 as wished
+    const char *text;                           // the same in one line, or ""
+    const char *broker;                         // "mqtt://host:port": which is meant; "" in the bytes way
+    uint32_t attempt;                           // CONNECTING and WAITING: failures since the last connection
+    uint32_t wait_ms;                           // WAITING: how long
+    bool session_present;                       // CONNECTED: the broker has continued the session
+    uint8_t reason_code;                        // WAITING and IDLE: of a CONNACK that refused, or 0
+    const struct hbmqtt_properties *properties; // of the broker's last packet; NULL
 };
 
 // What is done with a message that finds the queue full: see hbmqtt_options.queue_bytes_max.
@@ -228,7 +237,7 @@ struct hbmqtt_options {
     // Bytes not sent yet; at it, publishing waits. One packet may go over. Default 1 MiB.
     uint32_t output_bytes_max;
     // QoS 1 and 2 messages that wait for their acknowledgement, 1 to 16384; at it, publishing waits.
-    // Default 64.
+    // Default 20: MQTT 3.1.1 cannot ask how many a broker takes, and some end the connection above that.
     uint32_t inflight_max;
     // Called for each packet, in calls of the library, into which it must not call.
     void (*trace)(void *context, const struct hbmqtt_trace *trace);
@@ -364,13 +373,15 @@ HBMQTT_API void hbmqtt_destroy(struct hbmqtt_client *client);
 //
 // Errors: ARGUMENT (also when already connected, and when a file of the options cannot be used), UNREACHABLE,
 // UNTRUSTED, REFUSED, TIMEOUT, LOST (ended before CONNACK), PROTOCOL, INTERRUPTED, SYSTEM.
-HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_connect(struct hbmqtt_client *client, const char *uri);
+HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_connect(struct hbmqtt_client *client, const char *uri,
+                                                 const struct hbmqtt_call *call);
 
 // Ends the connection, if there is one, without DISCONNECT, and connects to where hbmqtt_connect did.
 // `clean_session` takes the place of that of the options from here on.
 //
 // Errors: as hbmqtt_connect; ARGUMENT when hbmqtt_connect has not been called.
-HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_reconnect(struct hbmqtt_client *client, bool clean_session);
+HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_reconnect(struct hbmqtt_client *client, bool clean_session,
+                                                   const struct hbmqtt_call *call);
 
 // Sends all that waits, then DISCONNECT, waits a second at most for the broker to close, and closes
 // [MQTT-3.14.4-1]: the broker drops the will. Exchanges that are under way are not waited for: see
@@ -378,7 +389,7 @@ HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_reconnect(struct hbmqtt_client *client,
 //
 // Errors: LOST, TIMEOUT, INTERRUPTED, SYSTEM: the broker may not have read everything. The connection is
 // closed in every case.
-HBMQTT_API int hbmqtt_disconnect(struct hbmqtt_client *client);
+HBMQTT_API int hbmqtt_disconnect(struct hbmqtt_client *client, const struct hbmqtt_call *call);
 
 // Publishes and waits: at QoS 0 until the kernel has taken all bytes, at QoS 1 until PUBACK, at QoS 2 until
 // PUBCOMP. While the window or the output is full it waits first, as hbmqtt_publish_start does.
@@ -390,17 +401,20 @@ HBMQTT_API int hbmqtt_disconnect(struct hbmqtt_client *client);
 // is not known whether the broker has it, and with clean_session = false or a queue file it goes out again
 // with the next connection.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_publish(struct hbmqtt_client *client,
-                                                 const struct hbmqtt_message *message);
+                                                 const struct hbmqtt_message *message,
+                                                 const struct hbmqtt_call *call);
 
 // Publishes without waiting for the acknowledgement: the payload is copied, and the bytes leave in this call
 // or in a later one that waits. With `inflight_max` messages unacknowledged it waits until half of them are
 // acknowledged, and at `output_bytes_max` until there is room. Many calls and one hbmqtt_flush cost one round
 // trip instead of many. Messages leave in the order of the calls. While the handle reconnects the message is
-// queued, and when the queue is full queue_policy says whether it waits.
+// queued, and when the queue is full queue_policy says whether it waits. `done` of `call` tells the end, as
+// with hbmqtt_publish_async.
 //
 // Errors: as hbmqtt_publish, but after any of them the message was not taken.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_publish_start(struct hbmqtt_client *client,
-                                                       const struct hbmqtt_message *message);
+                                                       const struct hbmqtt_message *message,
+                                                       const struct hbmqtt_call *call);
 
 // Waits until everything started is sent and acknowledged, `answer_timeout_ms` at most after the last byte
 // left.
@@ -408,21 +422,21 @@ HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_publish_start(struct hbmqtt_client *cli
 // Errors: NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, FULL, INTERRUPTED, SYSTEM.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_flush(struct hbmqtt_client *client);
 
-// Subscribes to `count` filters (1 to HBMQTT_FILTERS_MAX) and waits for the answer. `ret_codes`, unless NULL,
-// has room for `count` codes and gets for each filter the QoS that was granted, or HBMQTT_SUBSCRIPTION_FAILED
+// Subscribes to `count` filters (1 to HBMQTT_FILTERS_MAX) and waits for the answer. hbmqtt_last_result then
+// has `count` reason codes: for each filter the QoS that was granted, or HBMQTT_SUBSCRIPTION_FAILED
 // [MQTT-3.9.3-1]. A refused filter is no error of the call.
 //
 // Errors: ARGUMENT, NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, FULL, INTERRUPTED, SYSTEM.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_subscribe(struct hbmqtt_client *client,
                                                    const struct hbmqtt_subscription *subscriptions,
-                                                   size_t count, uint8_t *ret_codes);
+                                                   size_t count, const struct hbmqtt_call *call);
 
 // Ends `count` subscriptions (1 to HBMQTT_FILTERS_MAX) and waits for the answer. Messages on their way still
 // arrive.
 //
 // Errors: as hbmqtt_subscribe.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_unsubscribe(struct hbmqtt_client *client, const char *const *filters,
-                                                     size_t count);
+                                                     size_t count, const struct hbmqtt_call *call);
 
 // Takes the next message, waiting up to `timeout_ms` for it (0: not at all; negative: for ever). *ret_message
 // points to memory of the handle that stays until the next call of hbmqtt_deliver, hbmqtt_connect,
@@ -445,7 +459,7 @@ HBMQTT_API size_t hbmqtt_deliverable(const struct hbmqtt_client *client);
 // Sends PINGREQ and waits for PINGRESP.
 //
 // Errors: NOT_CONNECTED, LOST, PROTOCOL, TIMEOUT, FULL, INTERRUPTED, SYSTEM.
-HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_ping(struct hbmqtt_client *client);
+HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_ping(struct hbmqtt_client *client, const struct hbmqtt_call *call);
 
 // Serves the connection until `descriptor` can be read (or has ended), up to `timeout_ms` (negative: for
 // ever): for programs that publish what they read elsewhere.
@@ -463,7 +477,7 @@ HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_wait_readable(struct hbmqtt_client *cli
 // cannot be taken back: SYSTEM.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_publish_file(struct hbmqtt_client *client,
                                                       const struct hbmqtt_message *message, int descriptor,
-                                                      uint64_t size);
+                                                      uint64_t size, const struct hbmqtt_call *call);
 
 // Publishes from any thread: `message` is copied and handed over to the thread that serves the handle, in the
 // order of the calls of each thread. `done` in `call` runs in that thread.
@@ -498,7 +512,7 @@ HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_publish_async(struct hbmqtt_client *cli
                                                        const struct hbmqtt_message *message,
                                                        const struct hbmqtt_call *call);
 
-// Subscribe and unsubscribe; the reason codes of the result are as `ret_codes` of hbmqtt_subscribe.
+// Subscribe and unsubscribe; the reason codes of the result are those of hbmqtt_subscribe.
 //
 // Errors: ARGUMENT, FULL, NOT_CONNECTED, SYSTEM.
 HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_subscribe_async(struct hbmqtt_client *client,
@@ -532,10 +546,11 @@ HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_process(struct hbmqtt_client *client);
 // with hbmqtt_publish_async and its like (but hbmqtt_connect_async); their bytes are in the output at once.
 
 // The program has a connection now: CONNECT is in the output. `user_name` and `password` are those of the
-// options.
+// options. `done` of `call` tells when the broker has accepted, or when it was given up.
 //
 // Errors: ARGUMENT (also when there is a connection), SYSTEM.
-HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_bytes_open(struct hbmqtt_client *client, uint64_t now_ms);
+HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_bytes_open(struct hbmqtt_client *client, uint64_t now_ms,
+                                                    const struct hbmqtt_call *call);
 
 // The connection has ended. Does nothing when the handle has ended it itself.
 HBMQTT_API void hbmqtt_bytes_closed(struct hbmqtt_client *client, uint64_t now_ms);
@@ -583,6 +598,18 @@ HBMQTT_API bool hbmqtt_session_present(const struct hbmqtt_client *client);
 // name or password, 5 not authorized (section 3.2.2.3). 0 when no CONNACK has refused: also after REFUSED for
 // a WebSocket upgrade or a client certificate.
 HBMQTT_API int hbmqtt_refusal_code(const struct hbmqtt_client *client);
+
+// What hbmqtt_reason_code returns when there was no answer that has a reason code.
+#define HBMQTT_REASON_NONE (-1)
+
+// How the last call of these ended: hbmqtt_connect, hbmqtt_reconnect, hbmqtt_disconnect, hbmqtt_publish,
+// hbmqtt_publish_file, hbmqtt_subscribe, hbmqtt_unsubscribe, hbmqtt_ping. Its `error` is what the call
+// returned. Of the handle, and as it is until the next of these calls.
+HBMQTT_API const struct hbmqtt_result *hbmqtt_last_result(const struct hbmqtt_client *client);
+
+// The first of its reason codes, from 0 to 255: of CONNACK, also when it refused, of SUBACK, and 0 for every
+// acknowledgement that says nothing else. HBMQTT_REASON_NONE when no answer came.
+HBMQTT_API int hbmqtt_reason_code(const struct hbmqtt_client *client);
 
 // One line without its end about the last call that failed; "" when none has. Stays until the next call with
 // the handle.

@@ -5,6 +5,8 @@
 #include "client/request.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +84,7 @@ static void link_tell(struct link *link, int state, const struct error *why, uin
         .attempt = link->reconnect.failures,
         .wait_ms = wait_ms,
         .session_present = state == HBMQTT_STATE_CONNECTED && link->core.session_present,
+        .reason_code = why == NULL ? 0 : link->core.refusal_code,
     };
     if (link->told != NULL)
         link->told(link->owner, &change);
@@ -434,6 +437,16 @@ static void link_step_lingering(struct link *link, uint64_t now_ms)
     link_give_up(link, &wish);
 }
 
+// A broker that leaves Nagle's algorithm on sends the first acknowledgement and keeps the others until TCP
+// has acknowledged that one, which the kernel delays by 40 ms unless we have something to send.
+static void link_hasten(const struct link *link)
+{
+    int on = 1;
+    if (link->state == LINK_UP && link->core.outbound.publishing != 0 && !core_has_output(&link->core))
+        (void)setsockopt(link->transport->fd, IPPROTO_TCP, TCP_QUICKACK, &on,
+                         sizeof on); // not on unix sockets
+}
+
 static void link_step_up(struct link *link, uint64_t now_ms)
 {
     struct core *core = &link->core;
@@ -441,10 +454,11 @@ static void link_step_up(struct link *link, uint64_t now_ms)
         link_linger(link, now_ms);
         return;
     }
-    if (core_wants_input(core))
-        (void)link_receive(link); // a failure shows in the core
+    ssize_t received = core_wants_input(core) ? link_receive(link) : 0; // a failure shows in the core
     core_tick(core, now_ms);
     link_send(link);
+    if (received > 0)
+        link_hasten(link);
     if (core->state == CORE_OPEN && !link->accepted) {
         link->accepted = true;
         reconnect_accepted(&link->reconnect, now_ms);

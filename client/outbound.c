@@ -563,24 +563,24 @@ struct sending *outbound_drop_oldest(struct outbound *outbound)
     return NULL;
 }
 
-static void forget_in(struct sending *first, const void *context)
+static void hand_over_in(struct sending *first, const void *context, const struct hbmqtt_call *call)
 {
     for (struct sending *at = first; at != NULL; at = at->next)
         if (at->context == context)
-            at->done = NULL;
+            sending_set_call(at, call);
 }
 
-void outbound_forget(struct outbound *outbound, const void *context)
+void outbound_hand_over(struct outbound *outbound, const void *context, const struct hbmqtt_call *call)
 {
     uint16_t packet_id = 0;
-    forget_in(outbound->leaving.first, context);
-    forget_in(outbound->queue.first, context);
+    hand_over_in(outbound->leaving.first, context, call);
+    hand_over_in(outbound->queue.first, context, call);
     if (outbound->streamed != NULL && outbound->streamed->context == context)
-        outbound->streamed->done = NULL;
+        sending_set_call(outbound->streamed, call);
     while (inflight_next(&outbound->window, &packet_id) != NULL) {
         struct sending *sending = *exchange_of(outbound, packet_id);
         if (sending->context == context)
-            sending->done = NULL;
+            sending_set_call(sending, call);
     }
 }
 

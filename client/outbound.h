@@ -104,8 +104,8 @@ struct sending *outbound_give_up(struct outbound *outbound, bool all);
 // Takes out the oldest queued message, or NULL.
 struct sending *outbound_drop_oldest(struct outbound *outbound);
 
-// Nobody wants to know any more what has `context`.
-void outbound_forget(struct outbound *outbound, const void *context);
+// As core_hand_over.
+void outbound_hand_over(struct outbound *outbound, const void *context, const struct hbmqtt_call *call);
 
 // Messages of QoS 1 and 2 that are kept.
 static inline size_t outbound_unacknowledged(const struct outbound *outbound)

@@ -12,10 +12,7 @@ static struct sending *sending_make(uint8_t packet_type, uint32_t size, const st
     if (sending == NULL)
         return NULL;
     *sending = (struct sending){.type = packet_type, .packet_bytes = size, .file = -1};
-    if (call != NULL) {
-        sending->done = call->done;
-        sending->context = call->context;
-    }
+    sending_set_call(sending, call);
     return sending;
 }
 
@@ -73,6 +70,12 @@ struct sending *sending_of_bytes(struct bytes packet, uint32_t id_offset)
 struct sending *sending_of_call(uint8_t packet_type, const struct hbmqtt_call *call)
 {
     return sending_make(packet_type, 0, call);
+}
+
+void sending_set_call(struct sending *sending, const struct hbmqtt_call *call)
+{
+    sending->done = call == NULL ? NULL : call->done;
+    sending->context = call == NULL ? NULL : call->context;
 }
 
 void sending_set_id(struct sending *sending, uint16_t packet_id)

@@ -37,6 +37,8 @@ struct sending *sending_of_bytes(struct bytes packet, uint32_t id_offset);
 // Something without a packet of its own here.
 struct sending *sending_of_call(uint8_t packet_type, const struct hbmqtt_call *call);
 
+// Has the end told as `call` says; NULL: to nobody.
+void sending_set_call(struct sending *sending, const struct hbmqtt_call *call);
 void sending_set_id(struct sending *sending, uint16_t packet_id);
 void sending_set_dup(struct sending *sending, bool dup);
 

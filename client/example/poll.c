@@ -63,7 +63,7 @@ int main(int argc, char **argv)
     if (status == 0)
         status = serve(client);
     if (status == 0)
-        status = hbmqtt_disconnect(client);
+        status = hbmqtt_disconnect(client, NULL);
     if (status != 0)
         fprintf(stderr, "%s\n", hbmqtt_error_text(client));
     hbmqtt_destroy(client);

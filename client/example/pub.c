@@ -10,7 +10,7 @@ static int publish(struct hbmqtt_client *client, const char *topic, const char *
 {
     struct hbmqtt_message message = {.size = sizeof message, .topic = topic, .payload = text, .qos = qos};
     message.payload_length = strlen(text);
-    return hbmqtt_publish(client, &message);
+    return hbmqtt_publish(client, &message, NULL);
 }
 
 int main(int argc, char **argv)
@@ -18,7 +18,7 @@ int main(int argc, char **argv)
     struct hbmqtt_client *client = hbmqtt_create(NULL);
     if (client == NULL)
         return 1;
-    int status = hbmqtt_connect(client, argc > 1 ? argv[1] : "mqtt://127.0.0.1");
+    int status = hbmqtt_connect(client, argc > 1 ? argv[1] : "mqtt://127.0.0.1", NULL);
     if (status == 0)
         status = publish(client, "server", "at most once", 0);
     if (status == 0)
@@ -26,7 +26,7 @@ int main(int argc, char **argv)
     if (status == 0)
         status = publish(client, "gateway", "exactly once", 2);
     if (status == 0)
-        status = hbmqtt_disconnect(client);
+        status = hbmqtt_disconnect(client, NULL);
     if (status != 0)
         fprintf(stderr, "%s\n", hbmqtt_error_text(client));
     hbmqtt_destroy(client);

@@ -26,7 +26,7 @@ int main(int argc, char **argv)
     struct hbmqtt_client *client = hbmqtt_create(NULL);
     if (client == NULL)
         return 1;
-    int status = hbmqtt_connect(client, argc > 1 ? argv[1] : "mqtt://127.0.0.1");
+    int status = hbmqtt_connect(client, argc > 1 ? argv[1] : "mqtt://127.0.0.1", NULL);
     if (status == 0)
         status = print_messages(client);
     fprintf(stderr, "%s\n", hbmqtt_error_text(client));

@@ -87,7 +87,7 @@ static void one_piece(struct hbmqtt_client *client, uint8_t before, const uint8_
         hbmqtt_bytes_closed(client, now_ms);
     if (hbmqtt_bytes_wants_close(client))
         hbmqtt_bytes_closed(client, now_ms);
-    if (hbmqtt_bytes_wants_open(client, now_ms + 20000) && hbmqtt_bytes_open(client, now_ms) != 0)
+    if (hbmqtt_bytes_wants_open(client, now_ms + 20000) && hbmqtt_bytes_open(client, now_ms, NULL) != 0)
         fuzz_fail("it does not begin again");
     begin_something(client, before & 0x0f, number);
     if ((before & 0x20) != 0)
@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     chunk_offset = 0;
     struct hbmqtt_client *client = make(size == 0 ? 0 : data[0]);
     uint64_t now_ms = 0;
-    if (client == NULL || hbmqtt_bytes_open(client, now_ms) != 0)
+    if (client == NULL || hbmqtt_bytes_open(client, now_ms, NULL) != 0)
         fuzz_fail("it cannot begin");
     size_t number = 0;
     for (size_t at = 1; at + 2 <= size && number < CALLS_MAX; number++) {

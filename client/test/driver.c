@@ -46,7 +46,7 @@ static int publish_lines(struct driver *driver, char *text)
            fgets(line, sizeof line, stdin) != NULL) {
         message.payload = line;
         message.payload_length = strcspn(line, "\n");
-        status = hbmqtt_publish_start(driver->client, &message);
+        status = hbmqtt_publish_start(driver->client, &message, NULL);
     }
     return status == 0 ? hbmqtt_flush(driver->client) : status;
 }
@@ -78,7 +78,7 @@ static int deliver(struct driver *driver)
 static int connect_client(struct driver *driver)
 {
     driver->client = hbmqtt_create(&driver->options);
-    return driver->client == NULL ? HBMQTT_ERROR_SYSTEM : hbmqtt_connect(driver->client, driver->url);
+    return driver->client == NULL ? HBMQTT_ERROR_SYSTEM : hbmqtt_connect(driver->client, driver->url, NULL);
 }
 
 // The value of "name=value" or "name:value"; NULL when the word begins otherwise.
@@ -121,7 +121,7 @@ static int make_call(struct driver *driver, char *word)
     if (strcmp(word, "connect") == 0)
         return connect_client(driver);
     if (strcmp(word, "disconnect") == 0)
-        return hbmqtt_disconnect(driver->client);
+        return hbmqtt_disconnect(driver->client, NULL);
     if (strcmp(word, "deliver") == 0)
         return deliver(driver);
     if ((value = value_of(word, "lines:")) != NULL)
@@ -129,13 +129,13 @@ static int make_call(struct driver *driver, char *word)
     if ((value = value_of(word, "subscribe:")) != NULL)
         return subscribe(driver, value);
     if ((value = value_of(word, "unsubscribe:")) != NULL)
-        return hbmqtt_unsubscribe(driver->client, (const char *const[]){value}, 1);
+        return hbmqtt_unsubscribe(driver->client, (const char *const[]){value}, 1, NULL);
     bool retain = (value = value_of(word, "retain:")) != NULL;
     if (!retain && (value = value_of(word, "publish:")) == NULL)
         return HBMQTT_ERROR_ARGUMENT;
     message = message_of(value);
     message.retain = retain;
-    return hbmqtt_publish(driver->client, &message);
+    return hbmqtt_publish(driver->client, &message, NULL);
 }
 
 int main(int count, char **arguments)

@@ -103,6 +103,31 @@ static void options_of_transports_are_read(void)
     arguments_finish(&arguments);
 }
 
+static void a_host_is_a_url(void)
+{
+    static const struct {
+        const char *line;
+        const char *url;
+    } cases[] = {
+        {"sub|--host|h|-t|t", "mqtt://h"},
+        {"sub|--host|h|-p|1884|-t|t", "mqtt://h:1884"},
+        {"sub|--port|1884|-t|t", "mqtt://localhost:1884"},
+        {"sub|--host|::1|-p|1|-t|t", "mqtt://[::1]:1"},
+        {"sub|--host|[::1]|-t|t", "mqtt://[::1]"},
+        {"sub|--host|h|--ca-file|f|-t|t", "mqtts://h"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        parses(TOOL_SUB, cases[i].line);
+        CU_ASSERT_STRING_EQUAL(arguments.url, cases[i].url);
+        arguments_finish(&arguments);
+    }
+    parses(TOOL_SUB, "sub|--host|h|-U|a|-U|b/#|-E");
+    CU_ASSERT_EQUAL(arguments.ended_count, 2);
+    CU_ASSERT_STRING_EQUAL(arguments.ended[1], "b/#");
+    CU_ASSERT(arguments.subscribe_only);
+    arguments_finish(&arguments);
+}
+
 static void options_of_mosquitto_are_read(void)
 {
     parses(
@@ -199,6 +224,10 @@ static void faults_are_named(void)
         {TOOL_PUB, "pub|--url|u|-n|-t", "option -t needs a value"},
         {TOOL_PUB, "pub|--url|u|-n|-t|t|--retain=1", "option --retain"},
         {TOOL_PUB, "pub|--url|u|-n|-t|t|--will|x", "option --will is unknown, ambiguous"},
+        {TOOL_SUB, "sub|--url|u|-t|t|--host|h", "--host and --port are for a broker without a URL"},
+        {TOOL_SUB, "sub|--host|a@b|-t|t", "--host: 'a@b' is not a host"},
+        {TOOL_SUB, "sub|-p|0|-t|t", "--port: '0' is not a number from 1 to 65535"},
+        {TOOL_SUB, "sub|--url|u|-U|a/#/b", "-U: 'a/#/b' is not a topic filter"},
         {TOOL_SUB, "sub|--url|u|-t|t|stray", "'stray' belongs to no option"},
         {TOOL_SUB, "sub|--url|u|-t|t|--will-qos|1", "a will needs --will-topic"},
         {TOOL_SUB, "sub|--url|u|-t|t|--will-topic|+", "--will-topic: '+'"},
@@ -220,6 +249,7 @@ int main(void)
         {"each source is known by both names", each_source_is_known_by_both_names},
         {"wills are read", wills_are_read},
         {"options of transports are read", options_of_transports_are_read},
+        {"a host is a URL", a_host_is_a_url},
         {"options of mosquitto's tools are read", options_of_mosquitto_are_read},
         {"options of reconnecting are read", options_of_reconnecting_are_read},
         {"help and version need nothing else", help_and_version_need_nothing_else},

@@ -141,7 +141,7 @@ static void told_state(void *context, struct hbmqtt_client *client, const struct
 static void told_message(void *context, struct hbmqtt_client *client, const struct hbmqtt_message *message)
 {
     told.messages++;
-    told.refused_inside = hbmqtt_ping(client);
+    told.refused_inside = hbmqtt_ping(client, NULL);
 }
 
 static void told_room(void *context, struct hbmqtt_client *client)

@@ -98,7 +98,7 @@ static void publish_next(void)
 
 static void open_connection(void)
 {
-    if (hbmqtt_bytes_open(run.client, run.now_ms) != 0)
+    if (hbmqtt_bytes_open(run.client, run.now_ms, NULL) != 0)
         fail("no new connection");
     run.connected = true;
 }

@@ -18,6 +18,7 @@ enum option_kind {
     TAKE_SECONDS, // a double
     TAKE_TOPIC,
     TAKE_UNWANTED, // a filter
+    TAKE_ENDED,    // a filter
     TAKE_URL,      // one of several; with a topic behind it where `lowest` is set
     TAKE_SOURCE,   // `lowest` is the source; with a value where has_value
     TAKE_ACTION,   // `lowest` is the action
@@ -48,12 +49,19 @@ static const struct option_row rows[] = {
      NO_OFFSET, 0, 0},
     {'L', "url-topic", "URL", "the same with the topic as path: mqtt://host/topic", BOTH, TAKE_URL, NO_OFFSET,
      1, 0},
+    {0, "host", "HOST", "in place of --url: mqtt://HOST, or mqtts://HOST with a CA", BOTH, TAKE_TEXT,
+     AT(host), 0, 0},
+    {'p', "port", "PORT", "its port; without --host, of localhost", BOTH, TAKE_NUMBER, AT(port), 1, 65535},
     {'t', "topic", "TOPIC", "a topic to publish to; may be given again", TOOL_PUB, TAKE_TOPIC, NO_OFFSET, 0,
      0},
     {'t', "topic", "FILTER", "a topic filter to subscribe to; may be given again", TOOL_SUB, TAKE_TOPIC,
      NO_OFFSET, 0, 0},
     {'T', "filter-out", "FILTER", "do not print messages that match; may be given again", TOOL_SUB,
      TAKE_UNWANTED, NO_OFFSET, 0, 0},
+    {'U', "unsubscribe", "FILTER", "end the subscription that the session has; may be given again", TOOL_SUB,
+     TAKE_ENDED, NO_OFFSET, 0, 0},
+    {'E', "subscribe-only", NULL, "end once the broker has answered the subscriptions", TOOL_SUB, TAKE_FLAG,
+     AT(subscribe_only), 0, 0},
     {'f', "file", "FILE", "publish each line of FILE as a message; - is stdin", TOOL_PUB, TAKE_SOURCE,
      NO_OFFSET, SOURCE_FILE, 0},
     {0, "whole-file", "FILE", "publish all of FILE as one message", TOOL_PUB, TAKE_SOURCE, NO_OFFSET,
@@ -254,6 +262,9 @@ static int store(struct arguments *arguments, const struct option_row *row, cons
     case TAKE_UNWANTED:
         arguments->unwanted[arguments->unwanted_count++] = value;
         return 0;
+    case TAKE_ENDED:
+        arguments->ended[arguments->ended_count++] = value;
+        return 0;
     case TAKE_TOPIC:
         arguments->topics[arguments->topic_count++] = value; // there is room for one from each word of argv
         return 0;
@@ -318,10 +329,11 @@ static int check_will(const struct arguments *arguments, struct error *ret_error
 
 static int check_topics(enum tool tool, const struct arguments *arguments, struct error *ret_error)
 {
-    if (arguments->topic_count == 0)
+    if (arguments->topic_count == 0 && arguments->ended_count == 0)
         return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t is missing");
-    if (arguments->topic_count > HBMQTT_FILTERS_MAX)
-        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t: more than %d filters", HBMQTT_FILTERS_MAX);
+    if (arguments->topic_count > HBMQTT_FILTERS_MAX || arguments->ended_count > HBMQTT_FILTERS_MAX)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t, -U: more than %d filters",
+                         HBMQTT_FILTERS_MAX);
     for (size_t i = 0; i < arguments->topic_count; i++) {
         const char *topic = arguments->topics[i];
         if (tool == TOOL_PUB && !hbmqtt_topic_is_valid(topic))
@@ -330,6 +342,10 @@ static int check_topics(enum tool tool, const struct arguments *arguments, struc
         if (tool == TOOL_SUB && !hbmqtt_filter_is_valid(topic))
             return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-t: '%s' is not a topic filter", topic);
     }
+    for (size_t i = 0; i < arguments->ended_count; i++)
+        if (!hbmqtt_filter_is_valid(arguments->ended[i]))
+            return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-U: '%s' is not a topic filter",
+                             arguments->ended[i]);
     for (size_t i = 0; i < arguments->unwanted_count; i++)
         if (!hbmqtt_filter_is_valid(arguments->unwanted[i]))
             return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "-T: '%s' is not a topic filter",
@@ -354,12 +370,38 @@ static int check_pairs(const struct arguments *arguments, struct error *ret_erro
     return 0;
 }
 
-static int check(enum tool tool, const struct arguments *arguments, struct error *ret_error)
+// Makes a URL of --host and --port.
+static int take_host(struct arguments *arguments, struct error *ret_error)
 {
+    const char *host = arguments->host == NULL ? "localhost" : arguments->host;
+    bool secure = arguments->ca_file != NULL || arguments->ca_path != NULL || arguments->ca_data != NULL;
+    bool bare_ipv6 = strchr(host, ':') != NULL && *host != '[';
+    char port[16] = "";
+    if (arguments->host == NULL && arguments->port == ARGUMENTS_UNSET)
+        return 0;
+    if (arguments->url != NULL)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT,
+                         "--host and --port are for a broker without a URL, and there is one");
+    if (*host == '\0' || strpbrk(host, "/@?# \t\n") != NULL)
+        return error_set(ret_error, HBMQTT_ERROR_ARGUMENT, "--host: '%s' is not a host", host);
+    if (arguments->port != ARGUMENTS_UNSET)
+        snprintf(port, sizeof port, ":%d", arguments->port);
+    if (asprintf(&arguments->url, "%s://%s%s%s%s", secure ? "mqtts" : "mqtt", bare_ipv6 ? "[" : "", host,
+                 bare_ipv6 ? "]" : "", port) >= 0)
+        return 0;
+    arguments->url = NULL;
+    return error_set(ret_error, HBMQTT_ERROR_SYSTEM, "out of memory");
+}
+
+static int check(enum tool tool, struct arguments *arguments, struct error *ret_error)
+{
+    int status = take_host(arguments, ret_error);
+    if (status != 0)
+        return status;
     if (arguments->url == NULL && arguments->config_file == NULL)
         return error_set(ret_error, HBMQTT_ERROR_ARGUMENT,
                          "--url is missing, and there is no configuration file to take it from");
-    int status = check_topics(tool, arguments, ret_error);
+    status = check_topics(tool, arguments, ret_error);
     if (status != 0)
         return status;
     if (tool == TOOL_PUB && arguments->source == SOURCE_NONE)
@@ -383,10 +425,12 @@ int arguments_parse(enum tool tool, int argc, char **argv, struct arguments *ret
         .inflight_max = ARGUMENTS_UNSET,
         .reconnect_retries = ARGUMENTS_NO_RETRIES,
         .reconnect_interval_s = ARGUMENTS_UNSET,
+        .port = ARGUMENTS_UNSET,
+        .ended = calloc((size_t)argc + 1, sizeof *arguments->ended),
         .topics = calloc((size_t)argc + 1, sizeof *arguments->topics),
         .unwanted = calloc((size_t)argc + 1, sizeof *arguments->unwanted),
     };
-    if (arguments->topics == NULL || arguments->unwanted == NULL)
+    if (arguments->topics == NULL || arguments->unwanted == NULL || arguments->ended == NULL)
         return error_set(ret_error, HBMQTT_ERROR_SYSTEM, "out of memory");
     struct getopt_tables tables;
     tables_make(tool, &tables);
@@ -413,6 +457,7 @@ void arguments_finish(struct arguments *arguments)
 {
     free(arguments->topics);
     free(arguments->unwanted);
+    free(arguments->ended);
     free(arguments->url);
     free(arguments->url_topic);
     *arguments = (struct arguments){.topics = NULL};

@@ -49,7 +49,12 @@ struct arguments {
     size_t topic_count;
     const char **unwanted; // filters of hbmqtt_sub whose messages are not printed. The array is owned
     size_t unwanted_count;
-    char *url_topic; // of -L, owned
+    const char **ended; // filters whose subscriptions hbmqtt_sub ends. The array is owned
+    size_t ended_count;
+    bool subscribe_only; // hbmqtt_sub ends once the broker has answered
+    const char *host;    // in place of a URL
+    int port;            // or ARGUMENTS_UNSET
+    char *url_topic;     // of -L, owned
     enum arguments_source source;
     const char *source_text; // the message, or the name of the file
     int qos;                 // or ARGUMENTS_UNSET

@@ -122,7 +122,7 @@ static int start_everywhere(struct publisher *publisher)
     for (size_t i = 0; i < arguments->topic_count && error == 0; i++) {
         if (arguments->topic_count > 1)
             choose_topic(publisher, arguments->topics[i]);
-        error = hbmqtt_publish_start(publisher->run->client, &publisher->message);
+        error = hbmqtt_publish_start(publisher->run->client, &publisher->message, NULL);
     }
     publisher->published++;
     if (publisher->published % LOOK_AT_CLOCK_EVERY == 0)
@@ -190,7 +190,7 @@ static int publish_file(struct publisher *publisher)
     for (size_t i = 0; i < arguments->topic_count && error == 0; i++) {
         choose_topic(publisher, arguments->topics[i]);
         error = hbmqtt_publish_file(publisher->run->client, &publisher->message, publisher->lines.fd,
-                                    publisher->file_bytes);
+                                    publisher->file_bytes, NULL);
     }
     return error;
 }
@@ -231,11 +231,10 @@ static int listen_for_response(struct tool_run *run)
 {
     const char *topic = run->arguments.response_topic;
     struct hbmqtt_subscription subscription = {.filter = topic, .qos = tool_qos(run, topic)};
-    uint8_t code = 0;
-    int error = hbmqtt_subscribe(run->client, &subscription, 1, &code);
+    int error = hbmqtt_subscribe(run->client, &subscription, 1, NULL);
     if (error != 0)
         return tool_fail(run, error);
-    return code == HBMQTT_SUBSCRIPTION_FAILED
+    return hbmqtt_reason_code(run->client) == HBMQTT_SUBSCRIPTION_FAILED
                ? tool_say(run, TOOL_EXIT_REFUSED, "the broker refused the filter '%s'", topic)
                : 0;
 }
@@ -276,7 +275,7 @@ static int publish(struct publisher *publisher)
     if (status != 0)
         return status;
     status = publish_all(publisher);
-    int error = hbmqtt_disconnect(run->client);
+    int error = hbmqtt_disconnect(run->client, NULL);
     if (status == 0 && error != 0)
         return tool_fail(run, error);
     return status;

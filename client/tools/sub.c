@@ -29,9 +29,21 @@ static int judge_codes(const struct tool_run *run, const uint8_t *codes)
 }
 
 // Returns an exit status.
+static int unsubscribe(const struct tool_run *run)
+{
+    const struct arguments *arguments = &run->arguments;
+    if (arguments->ended_count == 0)
+        return 0;
+    int error = hbmqtt_unsubscribe(run->client, arguments->ended, arguments->ended_count, NULL);
+    return error == 0 ? 0 : tool_fail(run, error);
+}
+
+// Returns an exit status.
 static int subscribe(const struct tool_run *run)
 {
     const struct arguments *arguments = &run->arguments;
+    if (arguments->topic_count == 0)
+        return 0;
     struct hbmqtt_subscription *subscriptions = calloc(arguments->topic_count, sizeof *subscriptions);
     if (subscriptions == NULL)
         return tool_say(run, TOOL_EXIT_LOCAL, "out of memory");
@@ -39,10 +51,10 @@ static int subscribe(const struct tool_run *run)
         subscriptions[i].filter = arguments->topics[i];
         subscriptions[i].qos = tool_qos(run, NULL);
     }
-    uint8_t codes[HBMQTT_FILTERS_MAX];
-    int error = hbmqtt_subscribe(run->client, subscriptions, arguments->topic_count, codes);
+    int error = hbmqtt_subscribe(run->client, subscriptions, arguments->topic_count, NULL);
     free(subscriptions);
-    return error == 0 ? judge_codes(run, codes) : tool_fail(run, error);
+    return error == 0 ? judge_codes(run, hbmqtt_last_result(run->client)->reason_codes)
+                      : tool_fail(run, error);
 }
 
 static bool is_wanted(const struct arguments *arguments, const struct hbmqtt_message *message)
@@ -114,11 +126,13 @@ static int sub_work(struct tool_run *run)
         return status;
     status = subscribe(run);
     if (status == TOOL_EXIT_DONE)
+        status = unsubscribe(run);
+    if (status == TOOL_EXIT_DONE && !run->arguments.subscribe_only)
         status = print_messages(run);
     // A message that could not be printed must not be acknowledged, as disconnecting in order would do.
     if (status == TOOL_EXIT_LOCAL)
         return status;
-    int error = hbmqtt_disconnect(run->client);
+    int error = hbmqtt_disconnect(run->client, NULL);
     if (status == TOOL_EXIT_DONE && error != 0)
         return tool_fail(run, error);
     return status;

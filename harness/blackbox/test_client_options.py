@@ -5,6 +5,7 @@ import json
 import os
 import pty
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -14,7 +15,7 @@ from pathlib import Path
 import packet as mqtt
 import pytest
 from broker import HBMQTT_PUB, HBMQTT_SUB
-from deadline import wait_until
+from deadline import Deadline, wait_until
 from tables import cases
 from test_tools import DONE, LOCAL, ended, one_line, pub, sub  # noqa: F401 (fixtures)
 
@@ -250,6 +251,57 @@ def test_completion_in_zsh():
     if shutil.which("zsh") is None:
         pytest.skip("no zsh on this machine")
     subprocess.run(["zsh", "-n", CLIENT / "completion" / "_hbmqtt"], check=True)
+
+
+def read_until(fd, word, seconds=20):
+    """What a terminal shows, up to a word."""
+    seen, deadline = b"", Deadline(seconds)
+    while word not in seen:
+        assert select.select([fd], [], [], max(0, deadline.left()))[0], f"{word} does not come: {seen}"
+        seen += os.read(fd, 4096)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [("--reconnect-re", b"--reconnect-retries"), ("--url un", b"unix://"), ("--ca-file /etc/passw", b"/etc/passwd")],
+)
+def test_completion_in_a_zsh_that_runs(program_in_zsh, typed, shown):
+    os.write(program_in_zsh, typed.encode() + b"\t")
+    read_until(program_in_zsh, shown)
+
+
+@pytest.fixture(params=[HBMQTT_PUB, HBMQTT_SUB])
+def program_in_zsh(request):
+    """A terminal with an interactive zsh that knows the completion, at a line that begins with the program."""
+    if shutil.which("zsh") is None:
+        pytest.skip("no zsh on this machine")
+    child, fd = pty.fork()
+    if child == 0:
+        os.execvpe("zsh", ["zsh", "-f", "-i"], {**os.environ, "TERM": "dumb", "PS1": ""})
+    setup = f"fpath=({CLIENT}/completion $fpath); autoload -Uz compinit; compinit -u -D; unsetopt beep zle_bracketed_paste; print rea''dy\n"
+    os.write(fd, setup.encode())
+    read_until(fd, b"ready")
+    os.write(fd, f"{request.param} ".encode())
+    yield fd
+    os.kill(child, signal.SIGKILL)
+    os.close(fd)
+    os.waitpid(child, 0)
+
+
+# What else users of mosquitto reach for
+
+
+def test_subscribe_only_leaves_a_session_that_collects(spawn, broker, unique):
+    place = ["--host", "127.0.0.1", "-p", broker.url.rsplit(":", 1)[1]]
+    session = [*place, "-i", f"{unique}-session", "-q1"]
+    assert spawn(HBMQTT_SUB, *session, "-t", f"{unique}/a", "-t", f"{unique}/b", "-E").wait_exit() == 0
+    assert spawn(HBMQTT_SUB, *session, "-U", f"{unique}/a", "-E").wait_exit() == 0
+    for topic in "ab":
+        assert spawn(HBMQTT_PUB, *place, "-t", f"{unique}/{topic}", "-q1", "-m", topic).wait_exit() == 0
+    last = spawn(HBMQTT_SUB, *session, "-t", f"{unique}/c", "-n1")
+    assert last.wait_exit() == 0
+    assert last.out.now() == ["b"]
 
 
 # The examples

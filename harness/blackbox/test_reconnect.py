@@ -19,7 +19,9 @@ from broker import HBMQTT, HBMQTT_PUB, HBMQTT_SUB, MOSQUITTO, SHARDS, free_port,
 from deadline import Deadline, wait_until
 from process import Process
 
-MESSAGES = 100_000
+# HBMQTT_RECONNECT_MESSAGES=100000 is what the promise says; the default is as many as a stage of CI has time for.
+MESSAGES = int(os.environ.get("HBMQTT_RECONNECT_MESSAGES", "10000"))
+SOME = MESSAGES // 2  # bytes of output: a tenth of the messages has come, and the rest has not
 SECONDS = 120
 
 
@@ -143,7 +145,7 @@ def test_frozen_broker(place, pair, numbers, qos):
     """A half-open connection is noticed within the keep-alive period, and the session goes on afterwards."""
     one = pair(qos)
     start_pair(one, place, numbers(MESSAGES), 0)
-    one.wait_for(50_000)
+    one.wait_for(SOME)
     place.process.signal(signal.SIGSTOP)
     assert one.sub.err.wait_match("trying again", 30)
     place.process.signal(signal.SIGCONT)
@@ -155,10 +157,10 @@ def test_frozen_broker(place, pair, numbers, qos):
 # Cuts at any byte
 
 
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", range(1, 1 + max(1, 3 * MESSAGES // 100_000)))
 @pytest.mark.parametrize("qos", [1, 2])
 def test_connection_that_breaks_again_and_again(place, pair, numbers, qos, seed):
-    count = 20_000
+    count = MESSAGES // 5
     rng = random.Random(seed)
     one = pair(qos)
     address = (place.host, place.port)
@@ -183,7 +185,7 @@ def test_restarted_broker_that_writes_down(tmp_path, pair, numbers, qos):
     place = Restartable("mosquitto", tmp_path).start()
     one = pair(qos)
     start_pair(one, place, numbers(MESSAGES), 0)
-    one.wait_for(50_000)
+    one.wait_for(SOME)
     place.stop(signal.SIGTERM)
     assert one.sub.err.wait_match("trying again", 30)
     place.start()
@@ -202,7 +204,7 @@ def test_broker_that_forgets(place, pair, qos, number):
     start_pair(one, place, "-", 0)
     half = MESSAGES // 2
     one.pub.send(b"".join(b"%d\n" % line for line in range(half)))
-    one.wait_for(50_000)
+    one.wait_for(SOME)
     place.stop(number)
     assert one.sub.err.wait_match("trying again", 30)
     place.start()
@@ -427,7 +429,7 @@ def test_unplugged_network(wire, tmp_path, pair, numbers, kind, qos):
     place = Restartable(kind, tmp_path, host=host, prefix=prefix).start()
     one = pair(qos)
     start_pair(one, place, numbers(MESSAGES), 0)
-    one.wait_for(50_000)
+    one.wait_for(SOME)
     plug(False)
     assert one.sub.err.wait_match("trying again", 30)
     plug(True)
