@@ -50,11 +50,27 @@ static void directory_remove(const char *directory)
     (void)nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+// A broker at an address: on the one transport that it speaks there.
+static bool address_try(const struct subject *subject)
+{
+    enum transport transport = (enum transport)__builtin_ctz(subject->transports);
+    const char *why = "";
+    struct stream *stream =
+        stream_open(&subject->at.addresses[transport], transport, deadline_in_ms(ANSWER_MS), &why);
+    if (stream == NULL)
+        fprintf(stderr, "hbmqtt_conformance: no broker that speaks %s at %s: %s\n", transport_name(transport),
+                subject->name, why);
+    stream_close(stream);
+    return stream != NULL;
+}
+
 // A broker that does not start is one line, not one for each case.
 static bool subject_try(const struct subject *subject, const char *directory)
 {
-    if (subject->recipe == NULL)
+    if (subject->client != NULL)
         return true;
+    if (subject->recipe == NULL)
+        return address_try(subject);
     struct broker broker;
     const char *why = "";
     const char *own = arena_print("%s/try-%s", directory, subject->name);
@@ -70,6 +86,9 @@ static bool subject_run(const struct subject *subject, const struct options *opt
 {
     if (!subject_try(subject, directory))
         return false;
+    // Each of the processes that run cases has a broker of its own. One at an address they would share, and
+    // those that listen to everything would hear each other.
+    bool is_shared = subject->client == NULL && subject->recipe == NULL;
     struct progress progress = {
         .subject = subject, .verbose = options->verbose, .is_terminal = isatty(STDERR_FILENO) == 1};
     struct runner runner = {
@@ -78,7 +97,7 @@ static bool subject_run(const struct subject *subject, const struct options *opt
         .client = subject->client,
         .directory = arena_print("%s/run-%s", directory, subject->client != NULL ? "client" : subject->name),
         .certificates = directory,
-        .jobs = options->jobs,
+        .jobs = is_shared ? 1 : options->jobs,
         .ended = case_ended,
         .context = &progress,
     };

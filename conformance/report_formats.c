@@ -131,25 +131,29 @@ void report_json(FILE *file, const struct outcome *outcome)
     fprintf(file, "\n]}\n");
 }
 
+// Of a statement that is seen at several subjects the worst counts: the badge stands for all of them.
 void report_badge(FILE *file, const struct outcome *outcome)
 {
-    size_t seen = 0, good = 0, bad = 0;
-    for (size_t s = 0; s < statement_count; s++)
+    size_t seen = 0, bad = 0;
+    for (size_t s = 0; s < statement_count; s++) {
+        bool is_seen = false, is_bad = false;
         for (size_t i = 0; i < outcome->count; i++) {
             enum verdict verdict = subject_verdict(&outcome->subjects[i], statements[s].id, -1);
-            bool is_seen = verdict != VERDICT_NONE && verdict != VERDICT_NOT_APPLICABLE;
-            seen += is_seen;
-            good += verdict == VERDICT_PASS || verdict == VERDICT_TOLERATED;
-            bad += is_seen && verdict != VERDICT_PASS && verdict != VERDICT_TOLERATED;
+            is_seen = is_seen || (verdict != VERDICT_NONE && verdict != VERDICT_NOT_APPLICABLE);
+            is_bad = is_bad || verdict == VERDICT_FAIL || verdict == VERDICT_INCONCLUSIVE;
         }
+        seen += is_seen;
+        bad += is_bad;
+    }
     const char *colour = seen > 0 && bad == 0 ? "#3b8132" : bad * 10 < seen ? "#b58900" : "#b3261e";
     fprintf(file,
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"178\" height=\"20\" role=\"img\" "
-            "aria-label=\"MQTT 3.1.1: %zu of %zu\">\n"
-            "<rect width=\"86\" height=\"20\" fill=\"#444\"/><rect x=\"86\" width=\"92\" height=\"20\" "
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"230\" height=\"20\" role=\"img\" "
+            "aria-label=\"MQTT 3.1.1: %zu of %zu statements\">\n"
+            "<rect width=\"86\" height=\"20\" fill=\"#444\"/><rect x=\"86\" width=\"144\" height=\"20\" "
             "fill=\"%s\"/>\n"
             "<g fill=\"#fff\" text-anchor=\"middle\" font-family=\"Verdana,DejaVu Sans,sans-serif\" "
             "font-size=\"11\">\n"
-            "<text x=\"43\" y=\"14\">MQTT 3.1.1</text><text x=\"132\" y=\"14\">%zu of %zu</text></g></svg>\n",
-            good, seen, colour, good, seen);
+            "<text x=\"43\" y=\"14\">MQTT 3.1.1</text><text x=\"158\" y=\"14\">%zu of %zu statements</text>"
+            "</g></svg>\n",
+            seen - bad, seen, colour, seen - bad, seen);
 }
