@@ -26,7 +26,7 @@ struct peer *peer_of_stream(struct trial *trial, const char *name, struct stream
 struct peer *peer_open_at(struct trial *trial, const char *name, const struct address *address)
 {
     const char *why = "";
-    struct stream *stream = stream_open(address, trial->transport, deadline_in_ms(ANSWER_MS), &why);
+    struct stream *stream = stream_open(address, trial->transport, deadline_in_ms(OPEN_MS), &why);
     if (stream == NULL)
         trial_fail(trial, "a connection", "%s", why);
     struct peer *peer = peer_of_stream(trial, name, stream, SENDER_SERVER);

@@ -10,6 +10,7 @@
 
 enum {
     ANSWER_MS = 3000, // by when an answer has to be there, times the scale of the environment
+    OPEN_MS = 8000,   // by when a connection stands: handshakes take some brokers several turns
     CLIENT_MS = 8000, // by when a client that was started has to have connected
     QUIET_MS = 120,   // for how long nothing must come, before a ping proves that nothing was under way
 };

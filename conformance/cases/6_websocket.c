@@ -10,10 +10,10 @@ static struct stream *below(struct trial *trial)
 {
     const struct address *address = trial_address(trial);
     const char *why = "";
-    int descriptor = socket_connect(address->host, address->port, deadline_in_ms(ANSWER_MS));
+    int descriptor = socket_connect(address->host, address->port, deadline_in_ms(OPEN_MS));
     struct stream *stream = descriptor < 0 ? NULL : stream_of_socket(descriptor);
     if (descriptor >= 0 && transport_is_encrypted(trial->transport))
-        stream = stream_tls_open(descriptor, address->host, deadline_in_ms(ANSWER_MS), &why);
+        stream = stream_tls_open(descriptor, address->host, deadline_in_ms(OPEN_MS), &why);
     if (stream == NULL)
         trial_fail(trial, "a connection", "%s", why);
     return stream;
@@ -22,7 +22,7 @@ static struct stream *below(struct trial *trial)
 static const char *ask(struct trial *trial, struct stream *stream, const char *protocols, struct buffer *rest)
 {
     const char *why = "";
-    const char *head = websocket_ask(stream, "/mqtt", protocols, deadline_in_ms(ANSWER_MS), rest, &why);
+    const char *head = websocket_ask(stream, "/mqtt", protocols, deadline_in_ms(OPEN_MS), rest, &why);
     if (head == NULL)
         trial_fail(trial, "an answer to the upgrade", "%s", why);
     trial_note(trial, "offers %s; the answer: %s", protocols == NULL ? "no subprotocol" : protocols, head);
@@ -93,7 +93,7 @@ static void other_protocol(struct trial *trial)
         struct stream *stream = below(trial);
         struct buffer rest = {0};
         const char *why = "";
-        const char *head = websocket_ask(stream, "/mqtt", offers[i], deadline_in_ms(ANSWER_MS), &rest, &why);
+        const char *head = websocket_ask(stream, "/mqtt", offers[i], deadline_in_ms(OPEN_MS), &rest, &why);
         trial_note(trial, "offers %s; the answer: %s", offers[i] == NULL ? "no subprotocol" : offers[i],
                    head == NULL ? why : head);
         const char *chosen = head == NULL ? NULL : websocket_header(head, "Sec-WebSocket-Protocol");
