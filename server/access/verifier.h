@@ -7,7 +7,7 @@
 // came. When all places are taken, or a peer has `peer_max` of them, it is refused there and then: nothing
 // waits for a place. A place is taken until its answer is given.
 //
-// A shard never waits for a worker. Workers run when a processor has nothing else to do, so a lock that one
+// A shard never waits for a worker. Workers have little of a processor that is busy, so a lock that one
 // held might stay taken for long: places and queue are stacks with atomic heads, and the workers' lock is
 // theirs alone. For the same reason an answer should do no more than to put something into a mailbox. One
 // thing is shared all the same: the kernel's lock on the address space, which yescrypt takes when libcrypt

@@ -55,7 +55,7 @@ static void audience_wait(unsigned answers)
 
 static bool is_low_priority(void)
 {
-    return sched_getscheduler(0) == SCHED_IDLE || getpriority(PRIO_PROCESS, (id_t)gettid()) == 19;
+    return sched_getscheduler(0) == SCHED_BATCH && getpriority(PRIO_PROCESS, (id_t)gettid()) == 12;
 }
 
 static bool are_signals_blocked(void)
