@@ -362,8 +362,8 @@ struct hbmqtt_plugin {
     // Decisions. They return an enum hbmqtt_plugin_verdict. Meanwhile the client that asked is held: nothing
     // that it sends is looked at, so that order is kept, and its keep-alive does not run out. Past the
     // deadline that the configuration gives (limits.plugin_timeout_ms) the plugin's default verdict holds,
-    // which is HBMQTT_DENY unless the configuration says otherwise; a client that is denied by it is told that
-    // the server is unavailable.
+    // which is HBMQTT_DENY unless the configuration says otherwise; a client that is denied by it is told
+    // that the server is unavailable.
 
     // Whether this is who it says it is. The session is not touched before all have agreed. Not asked where
     // the client's certificate has said who it is.
