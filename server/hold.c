@@ -29,6 +29,8 @@ static void hold_wait_no_more(struct shard *shard, struct hold *hold)
 static void hold_free(struct hold *hold)
 {
     judgement_finish(&hold->judgement);
+    if (hold->effect == EFFECT_CONNECT && hold->frame != NULL)
+        explicit_bzero(hold->frame->data, hold->frame->used); // there is a password in it
     if (hold->frame != NULL)
         segment_unref(hold->frame);
     if (hold->rest != NULL)

@@ -356,7 +356,8 @@ struct hbmqtt_plugin {
     void (*finish)(void *state);
 
     // The configuration was read again. Returns 0, or anything else, having told why, to go on with the
-    // settings that it had. NULL: the plugin is ended and begun anew, which keeps nothing of its state.
+    // settings that it had. NULL: another instance begins with the new settings, and when it has taken its
+    // place this one ends; so both are there for a while, and share the variables of the object.
     int (*reload)(void *state, const struct hbmqtt_plugin_setting *settings);
 
     // Decisions. They return an enum hbmqtt_plugin_verdict. Meanwhile the client that asked is held: nothing

@@ -62,8 +62,9 @@ static int plugin_check_verdict(struct plugin *plugin, int verdict, enum call_ki
     int bare = verdict_bare(verdict);
     if (bare >= HBMQTT_NO_OPINION && bare <= HBMQTT_NOT_CONCERNED)
         return verdict;
-    log_error("plugin %s: %s returned %d, which is no verdict; it counts as HBMQTT_DENY", plugin->name,
-              call_names[kind], verdict);
+    if (fault_count(&plugin->mistakes) > 0)
+        log_error("plugin %s: %s returned %d, which is no verdict; it counts as HBMQTT_DENY", plugin->name,
+                  call_names[kind], verdict);
     return HBMQTT_DENY;
 }
 
@@ -98,14 +99,12 @@ static int plugin_ask_inline(struct plugin *plugin, struct questions *questions,
     struct parcel *none;
     (void)question_close_locked(questions, here.question, QUESTION_ANSWERED, &none);
     question_unlock(questions);
-    if (verdict_bare(verdict) == HBMQTT_PENDING) {
-        *ret_answer = here.answer;
-        return here.answer->verdict;
-    }
-    if (here.answered)
-        plugin_count_unwanted(plugin, QUESTION_ANSWERED);
-    free(here.answer);
-    return verdict;
+    if (!here.answered)
+        return verdict;
+    if (verdict_bare(verdict) != HBMQTT_PENDING)
+        plugin_count_unwanted(plugin, QUESTION_ANSWERED); // the first one counts
+    *ret_answer = here.answer;
+    return here.answer->verdict;
 }
 
 static int plugin_ask_worker(struct plugin *plugin, struct questions *questions, uint64_t client,
@@ -113,8 +112,8 @@ static int plugin_ask_worker(struct plugin *plugin, struct questions *questions,
 {
     struct call_copy *copy = call_copy(call);
     if (copy == NULL) {
-        log_error("plugin %s: no memory to ask it for %s; it counts as denied", plugin->name,
-                  call_names[call->kind]);
+        log_peer("plugin %s: no memory to ask it for %s; it counts as denied", plugin->name,
+                 call_names[call->kind]);
         return HBMQTT_DENY;
     }
     struct parcel *parcel = memory_require(sizeof *parcel);
@@ -227,9 +226,11 @@ int plugin_answer(const struct hbmqtt_plugin_broker *broker, uint64_t question,
     int error;
     struct answer *answer = answer_create(given, plugin->host->topic_levels_max, &error);
     if (answer == NULL) {
-        log_error("plugin %s: its answer cannot be: %s", plugin->name,
-                  error == HBMQTT_PLUGIN_ERROR_MEMORY ? "there is no memory for it"
-                                                      : "no verdict, or no topic, QoS or user name of MQTT");
+        if (fault_count(&plugin->mistakes) > 0)
+            log_error("plugin %s: its answer cannot be: %s", plugin->name,
+                      error == HBMQTT_PLUGIN_ERROR_MEMORY
+                          ? "there is no memory for it"
+                          : "no verdict, or no topic, QoS or user name of MQTT");
         return error;
     }
     if (inline_call != NULL && question != 0 && inline_call->question == question)
@@ -344,14 +345,15 @@ static void plugin_tell_manners(const struct plugin *plugin)
     uint64_t again = plugin->answers_again.count;
     uint64_t dropped = plugin->events_dropped.count;
     uint64_t slow = plugin->slow_calls.count;
-    if (never + late + again + dropped + slow == 0) {
+    uint64_t mistakes = plugin->mistakes.count;
+    if (never + late + again + dropped + slow + mistakes == 0) {
         log_info("plugin %s: unloaded", plugin->name);
         return;
     }
     log_warning("plugin %s: unloaded; %" PRIu64 " questions not answered in time, %" PRIu64
                 " answers too late, %" PRIu64 " answers given twice, %" PRIu64 " events dropped, %" PRIu64
-                " slow calls",
-                plugin->name, never, late, again, dropped, slow);
+                " slow calls, %" PRIu64 " answers that cannot be",
+                plugin->name, never, late, again, dropped, slow, mistakes);
 }
 
 void plugin_stop(struct plugin *plugin)

@@ -35,6 +35,7 @@ struct plugin {
     struct fault answers_never; // deadlines that passed
     struct fault events_dropped;
     struct fault slow_calls;
+    struct fault mistakes; // verdicts and answers that cannot be
 };
 
 // Loads a plugin, by its name or its path, and has it begin. NULL if that failed, which has been told.

@@ -83,7 +83,9 @@ static void a_second_answer_changes_nothing_and_is_counted(void)
     CU_ASSERT_EQUAL(plugin_at(0)->answers_again.count, 1);
     rig_set_manner(RIG_ANSWER_TWICE); // the same in one call: the verdict that it returns is the second
     CU_ASSERT_EQUAL(rig_ask(0, &question, &answer), HBMQTT_ALLOW);
-    CU_ASSERT_PTR_NULL(answer);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(answer);
+    CU_ASSERT_TRUE(bytes_equal(answer->user_name, bytes_of("alice")));
+    free(answer);
     CU_ASSERT_EQUAL(plugin_at(0)->answers_again.count, 2);
     rig_capture();
     rig_end();
