@@ -43,10 +43,16 @@ class Puppet:
 
     def wait(self, pattern, count=1):
         """Waits for so many lines that match, and returns them."""
-        return wait_until(
-            lambda: (found := self.lines(pattern)) and len(found) >= count and found,
-            f"{count} lines with {pattern!r} in the journal",
-        )
+
+        def look():
+            alive = self.broker.alive()
+            found = self.lines(pattern)
+            if len(found) >= count:
+                return found
+            assert alive, f"the broker has ended with status {self.broker.process.wait_exit()}:\n{self.broker.process.stderr()[-4000:]}"
+            return None
+
+        return wait_until(look, f"{count} lines with {pattern!r} in the journal")
 
     def wait_ticks(self, count):
         """Lets the plugin's clock go on, 50 ms at a time."""

@@ -426,7 +426,7 @@ def test_other_plugins_are_asked_anew(puppet, at):
     at("other").publish("answer/allow")
     one.expect(mqtt.PUBACK, packet_id=1)
     assert puppet.wait("^answered", 2) == ["answered -2", "answered 0"]
-    assert len(puppet.lines("broker_message_received 'one'")) == 1
+    assert len(puppet.wait("broker_message_received 'one'")) == 1
 
 
 def test_a_broker_that_stops_gives_up_who_is_held(puppet, at):
