@@ -68,6 +68,7 @@ bool check_anybody(const struct config *config)
     for (uint32_t i = 0; i < config->plugin_count && !somebody; i++)
         somebody = config->plugins[i].kind == CONFIG_PLUGIN_SHARED_OBJECT; // it may know how
     for (uint32_t i = 0; i < config->listener_count && !somebody; i++)
-        somebody = config->listeners[i].tls.user_name_from != CONFIG_USER_NAME_CONNECT;
+        somebody = config->listeners[i].proxy_common_name ||
+                   config->listeners[i].tls.user_name_from != CONFIG_USER_NAME_CONNECT;
     return somebody;
 }

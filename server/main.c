@@ -187,13 +187,6 @@ static void init_shards(struct broker *broker)
     }
 }
 
-static void await_shards(struct broker *broker, uint32_t count)
-{
-    for (uint32_t i = 0; i < count; i++)
-        while (sem_wait(&broker->reported) < 0 && errno == EINTR)
-            continue;
-}
-
 // Starts one after the other. Returns how many serve: fewer than wanted when one could not, which has been
 // told.
 static uint32_t start_shards(struct broker *broker)
@@ -206,7 +199,7 @@ static uint32_t start_shards(struct broker *broker)
                       strerror(-failed));
             return i;
         }
-        await_shards(broker, 1);
+        broker_await(broker, 1);
         if (shard->failed) {
             log_error("%s", shard->error);
             shard_join(shard);
@@ -221,7 +214,7 @@ static void stop_shards(struct broker *broker, uint32_t started)
 {
     for (uint32_t i = 0; i < started; i++)
         mail_phase_from_main(&broker->shards[i], SHARD_QUIET);
-    await_shards(broker, started);
+    broker_await(broker, started);
     plugins_end(broker);
     for (uint32_t i = 0; i < started; i++)
         mail_phase_from_main(&broker->shards[i], SHARD_FINISHING);

@@ -48,9 +48,7 @@ static void door_adopt(void *context, struct roster *roster)
     struct broker *broker = context;
     for (uint32_t i = 0; i < broker->shard_count; i++)
         mail_roster_from_main(&broker->shards[i], roster);
-    for (uint32_t i = 0; i < broker->shard_count; i++)
-        while (sem_wait(&broker->reported) < 0)
-            continue; // interrupted
+    broker_await(broker, broker->shard_count);
 }
 
 struct roster *plugins_roster(const struct broker *broker)

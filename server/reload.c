@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "server/reload.h"
 
-#include <errno.h>
 #include <stdio.h>
 
 #include "server/check.h"
@@ -45,20 +44,13 @@ static struct regime *prepare(struct broker *broker, struct activation *activati
     return NULL;
 }
 
-static void await_shards(struct broker *broker)
-{
-    for (uint32_t i = 0; i < broker->shard_count; i++)
-        while (sem_wait(&broker->reported) < 0 && errno == EINTR)
-            continue;
-}
-
 // Has every shard go over to the regime. Returns the one before, which none uses any more.
 static struct regime *change(struct broker *broker, struct regime *regime)
 {
     struct regime *before = broker->regime;
     for (uint32_t i = 0; i < broker->shard_count; i++)
         mail_regime_from_main(&broker->shards[i], regime);
-    await_shards(broker);
+    broker_await(broker, broker->shard_count);
     broker->regime = regime;
     broker->config = regime->config;
     atomic_store(&broker->mailbox_bytes_max, regime->config->limits.mailbox_bytes_max);

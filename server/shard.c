@@ -32,6 +32,13 @@ uint32_t broker_place(const struct broker *broker, struct bytes client_id)
     return (uint32_t)(hash_bytes(client_id.data, client_id.length, broker->hash_seed) % broker->shard_count);
 }
 
+void broker_await(struct broker *broker, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        while (sem_wait(&broker->reported) < 0 && errno == EINTR)
+            continue;
+}
+
 uint64_t shard_stamp(struct shard *shard)
 {
     uint64_t now_ns = shard->turn.now_ns;

@@ -156,6 +156,9 @@ struct shard {
 // Makes a shard ready for mail: all of them must be before one is started. Returns 0 or -errno.
 WARN_UNUSED int shard_init(struct shard *shard, struct broker *broker, uint32_t number);
 
+// Waits for so many reports of shards.
+void broker_await(struct broker *broker, uint32_t count);
+
 // Starts the thread, which posts broker->reported once it serves, or has failed (see `failed` and `error`).
 // Returns 0 or -errno.
 WARN_UNUSED int shard_start(struct shard *shard);

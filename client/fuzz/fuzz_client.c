@@ -5,8 +5,8 @@
 //
 //     input: how the handle is made (one byte), then pieces: what comes before it (one byte), length (one
 //     byte), bytes
-#include "client/fuzz/fuzz.h"
 #include "client/hbmqtt.h"
+#include "test/fuzz.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // A queue file that holds anything: it is refused, or what is found in it can be sent, and is found again.
-#include "client/fuzz/fuzz.h"
 #include "client/journal.h"
+#include "test/fuzz.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>

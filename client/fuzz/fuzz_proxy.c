@@ -3,8 +3,8 @@
 // answer is given to the layer above, byte for byte.
 //
 // The first byte of the input chooses the proxy, the second how much is read at once.
-#include "client/fuzz/fuzz.h"
 #include "client/proxy.h"
+#include "test/fuzz.h"
 
 #include <string.h>
 

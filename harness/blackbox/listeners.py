@@ -12,9 +12,12 @@ import struct
 from pathlib import Path
 
 import packet as mqtt
+import pytest
 from broker import HBMQTT, MOSQUITTO, SHARDS, free_port, settings_with, to_yaml
+from certificates import Certificates
 from deadline import EVENT_S, Deadline, wait_until
 from process import Process, ProcessError
+from tables import cases
 
 SECURE = ("mqtts", "wss")
 TRANSPORTS = ("mqtts", "ws", "wss")
@@ -104,6 +107,19 @@ class MosquittoWithTransports(WithTransports):
 
 
 BROKERS = {"hbmqtt": HbmqttWithTransports, "mosquitto": MosquittoWithTransports}
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session", params=cases(BROKERS))
+def served(request, tmp_path_factory, certificates):
+    """A broker that listens for every transport."""
+    one = request.param(tmp_path_factory.mktemp("transports"), certificates).start()
+    yield one
+    one.stop()
 
 
 # A broker that the test plays. Bytes are sent and read as they are, so that anything can be wrong.

@@ -9,25 +9,12 @@ import threading
 import packet as mqtt
 import pytest
 from broker import HBMQTT_PUB, HBMQTT_SUB, free_port
-from certificates import Certificates
-from listeners import BROKERS
+from listeners import certificates, served  # noqa: F401 - fixtures
 from proxies import HttpProxy, SocksProxy
 from tables import cases
 from test_tools import DONE, UNREACHABLE, USAGE, ended, one_line
 
 PROXIES = {"http": HttpProxy, "socks5": SocksProxy}
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory):
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="module", params=cases(BROKERS))
-def served(request, tmp_path_factory, certificates):
-    one = request.param(tmp_path_factory.mktemp("transports"), certificates).start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture

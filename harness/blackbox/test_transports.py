@@ -8,25 +8,11 @@ import ssl
 import packet as mqtt
 import pytest
 from broker import HBMQTT_PUB, HBMQTT_SUB
-from certificates import Certificates
 from tables import cases
 from test_tools import DONE, LOST, PROTOCOL, REFUSED, UNREACHABLE, USAGE, ended, one_line
-from listeners import BROKERS, CLOSE, PING, PONG, SECURE, TEXT, TRANSPORTS, PlayedBroker, frame
+from listeners import BROKERS, CLOSE, PING, PONG, SECURE, TEXT, TRANSPORTS, PlayedBroker, certificates, frame, served  # noqa: F401 - fixtures
 
 UNTRUSTED = 7
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory):
-    return Certificates(tmp_path_factory.mktemp("certificates"))
-
-
-@pytest.fixture(scope="session", params=cases(BROKERS))
-def served(request, tmp_path_factory, certificates):
-    """A broker that listens for every transport."""
-    one = request.param(tmp_path_factory.mktemp("transports"), certificates).start()
-    yield one
-    one.stop()
 
 
 @pytest.fixture

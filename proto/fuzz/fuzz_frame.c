@@ -4,8 +4,8 @@
 //
 //     input: size_max (three bytes), a stream
 #include "proto/frame.h"
-#include "proto/fuzz/fuzz.h"
 #include "proto/packet.h"
+#include "test/fuzz.h"
 
 static bool header_valid(uint8_t header)
 {

@@ -3,9 +3,9 @@
 // it was.
 //
 //     input: version (one byte), a stream
-#include "proto/fuzz/fuzz.h"
 #include "proto/packet.h"
 #include "proto/test/round_trip.h"
+#include "test/fuzz.h"
 
 static void properties_walk(struct bytes list)
 {

@@ -5,10 +5,10 @@
 //     input: largest header (two bytes), a stream
 #include <arpa/inet.h>
 
-#include "proto/fuzz/fuzz.h"
 #include "proto/proxy.h"
 #include "proto/test/block.h"
 #include "proto/utf8.h"
+#include "test/fuzz.h"
 
 static void check_view(struct bytes view, struct bytes header, bool text)
 {

@@ -2,10 +2,10 @@
 // Topic rules against second implementations that work on lists of levels.
 //
 //     input: a filter, a line feed, a name
-#include "proto/fuzz/fuzz.h"
 #include "proto/test/block.h"
 #include "proto/topic.h"
 #include "proto/utf8.h"
+#include "test/fuzz.h"
 
 #define LEVELS_MAX 512
 

@@ -3,10 +3,10 @@
 // What may be answered to an event is written, too.
 //
 //     input: largest frame (two bytes), sizes of the pieces (one byte), a stream
-#include "proto/fuzz/fuzz.h"
 #include "proto/test/block.h"
 #include "proto/utf8.h"
 #include "proto/websocket.h"
+#include "test/fuzz.h"
 
 // What came: payload, and what came of control frames, each with its place between the payload.
 struct story {

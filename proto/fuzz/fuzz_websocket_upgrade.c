@@ -3,9 +3,9 @@
 // is written anew from them is understood alike, and each refusal has an answer.
 //
 //     input: largest request (two bytes), most header lines (one byte), a stream
-#include "proto/fuzz/fuzz.h"
 #include "proto/test/block.h"
 #include "proto/websocket.h"
+#include "test/fuzz.h"
 
 #define REQUEST_MAX 8192u
 

@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "proto/fuzz/fuzz.h"
+#include "test/fuzz.h"
 
 #define INPUT_BYTES_MAX (1u << 20)
 

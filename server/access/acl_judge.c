@@ -286,11 +286,11 @@ uint8_t acl_judge_name(const struct acl_client *client, struct bytes topic)
     return allowed & (uint8_t) ~(walk.found >> ACL_DENY_SHIFT) & actions;
 }
 
-static bool is_covered(struct walk *walk, enum acl_action action)
+static bool is_covered(struct walk *walk)
 {
     walk->all_from = UINT32_MAX;
     memset(walk->covered, 0, sizeof(walk->covered));
-    walk_for(walk, PURPOSE_COVER, action);
+    walk_for(walk, PURPOSE_COVER, ACL_SUBSCRIBE);
     if (!walk->open && walk->all_from > walk->count)
         return (walk->covered[walk->count / 64] >> walk->count % 64 & 1) != 0;
     if (walk->all_from == UINT32_MAX)
@@ -301,12 +301,12 @@ static bool is_covered(struct walk *walk, enum acl_action action)
     return true;
 }
 
-bool acl_judge_filter(const struct acl_client *client, struct bytes filter, enum acl_action action)
+bool acl_judge_filter(const struct acl_client *client, struct bytes filter)
 {
     struct walk walk;
     walk_init(&walk, client, filter);
-    if ((client->rules->restricted & action) != 0 && !is_covered(&walk, action))
+    if ((client->rules->restricted & ACL_SUBSCRIBE) != 0 && !is_covered(&walk))
         return false;
-    walk_for(&walk, PURPOSE_OVERLAP, (uint8_t)(action << ACL_DENY_SHIFT));
+    walk_for(&walk, PURPOSE_OVERLAP, ACL_SUBSCRIBE << ACL_DENY_SHIFT);
     return walk.found == 0;
 }

@@ -39,7 +39,7 @@ void acl_client_init(struct acl_client *client, const struct acl_rules *rules, s
 // The actions that the client may do with a topic name: bits of ACL_PUBLISH and ACL_RECEIVE.
 uint8_t acl_judge_name(const struct acl_client *client, struct bytes topic);
 
-// Whether the client may do the action with every topic that a valid filter matches.
-bool acl_judge_filter(const struct acl_client *client, struct bytes filter, enum acl_action action);
+// Whether the client may subscribe to every topic that a valid filter matches.
+bool acl_judge_filter(const struct acl_client *client, struct bytes filter);
 
 #endif

@@ -14,13 +14,13 @@ void permit_init(struct permit *permit, const struct acl *acl, const struct perm
                     templates ? identity->client_id : none);
 }
 
-static bool filter_allowed(const struct permit *permit, enum acl_action action, struct bytes filter)
+static bool filter_allowed(const struct permit *permit, struct bytes filter)
 {
     struct bytes group;
     struct bytes inner;
     if (topic_split_shared(filter, &group, &inner) == TOPIC_SHARED)
         filter = inner;
-    return acl_judge_filter(&permit->client, filter, action);
+    return acl_judge_filter(&permit->client, filter);
 }
 
 bool permit_allows(const struct permit *permit, enum acl_action action, struct bytes text)
@@ -28,6 +28,6 @@ bool permit_allows(const struct permit *permit, enum acl_action action, struct b
     if ((permit->judged & action) == 0)
         return true;
     if (action == ACL_SUBSCRIBE)
-        return filter_allowed(permit, action, text);
+        return filter_allowed(permit, text);
     return (acl_judge_name(&permit->client, text) & action) != 0;
 }

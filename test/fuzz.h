@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The entry of a fuzz target: libFuzzer calls it, or replay.c with the files of a corpus.
-#ifndef PROTO_FUZZ_FUZZ_H
-#define PROTO_FUZZ_FUZZ_H
+// The entry of a fuzz target: libFuzzer calls it, or proto/fuzz/replay.c with the files of a corpus.
+#ifndef TEST_FUZZ_H
+#define TEST_FUZZ_H
 
 #include <stddef.h>
 #include <stdint.h>
