@@ -90,7 +90,7 @@ def test_who_finds_no_place_is_refused_at_once(start, peers):
     for one in waiting:
         one.send(mqtt.connect("", username="alice", password=SECRET))
     codes = [one.expect(mqtt.CONNACK, 60).code for one in waiting]
-    assert codes[:4] == [GOOD] * 4 and UNAVAILABLE in codes and set(codes) == {GOOD, UNAVAILABLE}
+    assert codes.count(GOOD) >= 4 and UNAVAILABLE in codes and set(codes) == {GOOD, UNAVAILABLE}
     assert code_of(peers(at=broker, source=next_source()), SECRET) == GOOD  # there is room again
 
 
