@@ -12,7 +12,7 @@
 #include <sys/resource.h>
 
 #define NO_PLACE         UINT32_MAX
-#define WORKER_NICE      12 // a fifteenth of the weight of a shard
+#define WORKER_NICE      15 // a twenty-eighth of the weight of a shard
 #define BUCKETS_MIN      65536u
 #define BUCKETS_FOR_EACH 4u // place: two peers seldom share one
 
@@ -191,7 +191,7 @@ bool verifier_ask(struct verifier *verifier, const struct verifier_request *requ
 
 // The workers.
 
-// Beside shards that are busy all the time a worker gets a fifteenth of its processor: who guesses takes no
+// Beside shards that are busy all the time a worker gets a twenty-ninth of its processor: who guesses takes no
 // more from the others than that, and who has the password still gets in. Without either, all works as well.
 static void priority_lower(void)
 {
