@@ -37,17 +37,44 @@ void attach_end_session(struct shard *shard, struct session *session)
     counter_subtract(&shard->counters.sessions, 1);
 }
 
+static bool is_vouched(const struct identity *identity)
+{
+    return identity != NULL && (identity->session.flags & HBMQTT_SESSION_VOUCHED) != 0;
+}
+
+// A session is its user's, once somebody has vouched for the name: what one user has subscribed to and not
+// yet received is nothing for another who comes with the same client id.
+static bool attach_is_owner(const struct client *client, const struct session *session)
+{
+    return !is_vouched(session->identity) ||
+           (is_vouched(client->identity) &&
+            bytes_equal(bytes_from_plugin(client->identity->session.user_name),
+                        bytes_from_plugin(session->identity->session.user_name)));
+}
+
+static void attach_tell_other_user(const struct client *client, struct bytes client_id)
+{
+    char address[ADDRESS_TEXT_BYTES];
+    connection_peer(&client->connection, address);
+    struct log_subject subject = {(const char *)client_id.data, client_id.length, address};
+    log_peer_about(LOG_INFO, &subject, "the session of this client id was another user's, and has ended");
+}
+
 // The session for an accepted CONNECT: the one that is there, or a new one; NULL at the ceiling.
 // [MQTT-3.1.2-4, MQTT-3.1.2-6]
-static struct session *attach_session(struct shard *shard, uint8_t listener, struct bytes client_id,
+static struct session *attach_session(struct shard *shard, struct client *client, struct bytes client_id,
                                       bool clean, bool *ret_present)
 {
+    uint8_t listener = client->link.listener;
     struct session *session = session_registry_find(&shard->sessions, client_id);
     if (session != NULL && session->link != NULL)
         client_close(shard, container_of(session->link, struct client, link),
                      REASON_SESSION_TAKEN_OVER);                  // [MQTT-3.1.4-2]
     session = session_registry_find(&shard->sessions, client_id); // a clean one ended with its link
-    if (session != NULL && clean) {
+    bool other_user = session != NULL && !attach_is_owner(client, session);
+    if (other_user)
+        attach_tell_other_user(client, client_id);
+    if (session != NULL && (clean || other_user)) {
         attach_end_session(shard, session);
         session = NULL;
     }
@@ -143,7 +170,7 @@ static void attach_open(struct shard *shard, struct client *client, struct bytes
 {
     struct link *link = &client->link;
     bool present;
-    struct session *session = attach_session(shard, link->listener, client_id, connect->clean, &present);
+    struct session *session = attach_session(shard, client, client_id, connect->clean, &present);
     if (session == NULL || !attach_keep_will(client, connect, judgement)) {
         if (session != NULL && !present)
             attach_end_session(shard, session);

@@ -420,16 +420,57 @@ def test_messages_for_who_is_away(house):
         assert topics_of(arrived(sender, watcher, qos=1)) == topics
 
 
-def test_what_waits_is_judged_for_who_comes_for_it(house):
-    """Another user with the same client id gets nothing that this user may not be sent."""
-    one = house({"receive-acl": {"alice": "#", "*": ["open", "fence/#"]}})
-    sender, watcher = one.client("carol"), one.client("alice", "shared", clean=False)
-    watcher.subscribe(("#", 1))
+def test_what_waits_is_judged_by_the_rules_of_the_day(house):
+    rules = {"receive-acl": {"alice": "#", "*": ["open", "fence/#"]}}
+    one = house(rules)
+    sender, watcher, other = one.client("carol"), one.client("alice", clean=False), one.client("bob")
+    for subscriber in (watcher, other):
+        subscriber.subscribe(("#", 1))
     watcher.disconnect()
     for topic in ("open", "secret", "open"):
         send(sender, topic, b"x", qos=1)
-    other = one.client("bob", "shared", clean=False, session_present=True)
-    assert topics_of(arrived(sender, other, qos=1)) == ["open", "open"]
+    one.reload(**{"topic-check": {"enabled": True, "receive-acl": {"*": ["open", "late", "fence/#"]}}})
+    reloaded(one, sender, other, "late", True)
+    watcher = one.client("alice", clean=False, session_present=True)
+    assert set(topics_of(arrived(sender, watcher, qos=1))) == {"open", "late"}
+
+
+SECRETS = {"publish-acl": {"*": "#"}, "subscribe-acl": {"alice": "#", "*": "fence/#"}}
+
+
+@pytest.mark.parametrize("user", ["bob", None])
+@pytest.mark.parametrize("clean", [False, True])
+@pytest.mark.parametrize("away", [False, True])
+def test_a_session_is_nothing_for_another_user(house, user, clean, away):
+    """Neither what waits in it, nor its subscriptions, which nobody would judge again."""
+    one = house(SECRETS)
+    sender, owner = one.client("carol"), one.client("alice", "shared", clean=False)
+    owner.subscribe(("secret", 1))
+    if away:
+        owner.disconnect()
+        send(sender, "secret", b"queued")
+    other = one.client(user, "shared", clean=clean, session_present=False)
+    if not away:
+        owner.expect_close()
+    assert published(sender, other, ["secret"]) == []
+    other.disconnect()
+    owner = one.client("alice", "shared", clean=False, session_present=user is None and not clean)
+    assert published(sender, owner, ["secret"]) == []  # it is gone for good
+    if away:
+        assert "another user" in one.broker.process.stderr()
+
+
+def test_a_session_that_nobody_vouched_for_is_taken_up_by_a_user(house):
+    """As when an operator begins to ask for passwords."""
+    one = house({"publish-acl": {"*": "#"}, "subscribe-acl": {"*": "#"}})
+    sender, nobody = one.client("carol"), one.client(None, "shared", clean=False)
+    nobody.subscribe(("open", 1))
+    nobody.disconnect()
+    send(sender, "open", b"queued")
+    user = one.client("alice", "shared", clean=False, session_present=True)
+    assert [message.payload for message in arrived(sender, user, qos=1)] == [b"queued"]
+    user.disconnect()
+    one.client("alice", "shared", clean=False, session_present=True)
 
 
 # Other rules

@@ -278,10 +278,15 @@ def test_fault_returning_session_is_authenticated_with_what_it_brings(closed, cl
 
 
 def test_a_session_that_returns_is_who_it_says_now(closed, client, unique):
-    """Not who it was: so another user's rules hold for it."""
+    """Not who it was: another user has another session."""
     first = client("one", at=closed, clean=False, username="alice", password=SECRET)
+    first.subscribe(("t", 1))
     first.disconnect()
-    client("one", at=closed, clean=False, username="bob", password="another").ping()
+    second = client("one", at=closed, clean=False, username="bob", password="another", session_present=False)
+    second.publish("t", b"x", qos=1)
+    second.ping()
+    second.disconnect()
+    client("one", at=closed, clean=False, username="alice", password=SECRET, session_present=False)
 
 
 # While a password is verified: hashes that take tens of milliseconds or more, and other clients meanwhile

@@ -191,8 +191,9 @@ bool verifier_ask(struct verifier *verifier, const struct verifier_request *requ
 
 // The workers.
 
-// Beside shards that are busy all the time a worker gets a twenty-ninth of its processor: who guesses takes no
-// more from the others than that, and who has the password still gets in. Without either, all works as well.
+// Beside shards that are busy all the time a worker gets a twenty-ninth of its processor: who guesses takes
+// no more from the others than that, and who has the password still gets in. Without either, all works as
+// well.
 static void priority_lower(void)
 {
     struct sched_param parameter = {0};
