@@ -346,6 +346,7 @@ def test_while_it_is_held_a_client_need_not_be_alive(puppet, at):
     puppet.wait_ticks(50)  # 2.5 s
     other.publish("answer/allow")
     one.expect(mqtt.PUBACK, packet_id=1)
+    puppet.wait_ticks(14)  # 0.7 s: a time of 1.5 s begins when it is let go
     one.ping()
 
 
