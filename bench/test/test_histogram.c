@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Percentiles of the latency histogram against sums that can be done by hand.
-#include <CUnit/Basic.h>
 #include <string.h>
 
 #include "bench/histogram.h"
+#include "test/run.h"
 
 static struct histogram histogram;
 
@@ -64,17 +64,13 @@ static void endless_counts_as_an_hour(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("bench/histogram", NULL, NULL);
-    CU_ADD_TEST(suite, empty_has_no_latency);
-    CU_ADD_TEST(suite, small_durations_are_exact);
-    CU_ADD_TEST(suite, any_duration_is_known_to_a_percent);
-    CU_ADD_TEST(suite, maximum_is_exact_and_bounds_percentiles);
-    CU_ADD_TEST(suite, outliers_show_in_the_tail_alone);
-    CU_ADD_TEST(suite, endless_counts_as_an_hour);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures > 0;
+    static const CU_TestInfo tests[] = {
+        {"empty has no latency", empty_has_no_latency},
+        {"small durations are exact", small_durations_are_exact},
+        {"any duration is known to a percent", any_duration_is_known_to_a_percent},
+        {"maximum is exact and bounds percentiles", maximum_is_exact_and_bounds_percentiles},
+        {"outliers show in the tail alone", outliers_show_in_the_tail_alone},
+        {"endless counts as an hour", endless_counts_as_an_hour},
+    };
+    return RUN_TESTS("bench/histogram", tests);
 }

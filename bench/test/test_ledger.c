@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What the load generator counts as delivered, lost, repeated and misrouted, and when a publisher may go on.
-#include <CUnit/Basic.h>
 
 #include "bench/ledger.h"
+#include "test/run.h"
 
 static enum ledger_result deliver(struct ledger *ledger, uint32_t subscriber, uint32_t publisher,
                                   uint32_t sequence)
@@ -98,16 +98,12 @@ static void sequence_numbers_wrap(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("bench/ledger", NULL, NULL);
-    CU_ADD_TEST(suite, window_moves_with_the_slowest_subscriber);
-    CU_ADD_TEST(suite, gap_is_lost_and_the_past_is_repeated);
-    CU_ADD_TEST(suite, foreign_tags_are_misrouted);
-    CU_ADD_TEST(suite, writing_off_opens_the_window);
-    CU_ADD_TEST(suite, sequence_numbers_wrap);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures > 0;
+    static const CU_TestInfo tests[] = {
+        {"window moves with the slowest subscriber", window_moves_with_the_slowest_subscriber},
+        {"gap is lost and the past is repeated", gap_is_lost_and_the_past_is_repeated},
+        {"foreign tags are misrouted", foreign_tags_are_misrouted},
+        {"writing off opens the window", writing_off_opens_the_window},
+        {"sequence numbers wrap", sequence_numbers_wrap},
+    };
+    return RUN_TESTS("bench/ledger", tests);
 }

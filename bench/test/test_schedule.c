@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The timetable of the open loop, and which latencies count.
-#include <CUnit/Basic.h>
 
 #include "bench/latency.h"
 #include "bench/schedule.h"
+#include "test/run.h"
 
 #define START_NS 5000000000u
 
@@ -67,15 +67,11 @@ static void what_was_sent_in_the_measured_time_counts(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("bench/schedule", NULL, NULL);
-    CU_ADD_TEST(suite, publishers_take_turns);
-    CU_ADD_TEST(suite, a_message_is_due_from_its_time_on);
-    CU_ADD_TEST(suite, the_turns_add_up);
-    CU_ADD_TEST(suite, what_was_sent_in_the_measured_time_counts);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures > 0;
+    static const CU_TestInfo tests[] = {
+        {"publishers take turns", publishers_take_turns},
+        {"a message is due from its time on", a_message_is_due_from_its_time_on},
+        {"the turns add up", the_turns_add_up},
+        {"what was sent in the measured time counts", what_was_sent_in_the_measured_time_counts},
+    };
+    return RUN_TESTS("bench/schedule", tests);
 }

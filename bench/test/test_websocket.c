@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // WebSocket as a client of MQTT has it: the examples of RFC 6455, cut everywhere, and what must be refused.
-#include <CUnit/Basic.h>
 #include <errno.h>
 #include <string.h>
 
 #include "bench/websocket.h"
 #include "bench/wire.h"
+#include "test/run.h"
 
 #define KEY    "dGhlIHNhbXBsZSBub25jZQ==" // section 1.3
 #define ACCEPT "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -417,31 +417,27 @@ static void packets_may_span_frames(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("bench/websocket", NULL, NULL);
-    CU_ADD_TEST(suite, key_is_the_nonce_in_base64);
-    CU_ADD_TEST(suite, accept_is_that_of_the_standard);
-    CU_ADD_TEST(suite, request_asks_for_mqtt);
-    CU_ADD_TEST(suite, request_that_does_not_fit_is_none);
-    CU_ADD_TEST(suite, answer_ends_where_frames_begin);
-    CU_ADD_TEST(suite, answer_may_be_written_otherwise);
-    CU_ADD_TEST(suite, bad_answers_are_refused);
-    CU_ADD_TEST(suite, wrong_fields_are_refused);
-    CU_ADD_TEST(suite, answer_without_end_is_refused);
-    CU_ADD_TEST(suite, header_has_the_shortest_length);
-    CU_ADD_TEST(suite, header_names_its_kind);
-    CU_ADD_TEST(suite, frames_of_the_standard_are_read);
-    CU_ADD_TEST(suite, control_frames_come_between_others);
-    CU_ADD_TEST(suite, empty_frames_are_nothing);
-    CU_ADD_TEST(suite, longer_forms_of_a_length_are_let_pass);
-    CU_ADD_TEST(suite, long_frames_of_the_standard_are_read);
-    CU_ADD_TEST(suite, longest_control_frame_is_read);
-    CU_ADD_TEST(suite, broken_rules_fail);
-    CU_ADD_TEST(suite, failure_lasts);
-    CU_ADD_TEST(suite, packets_may_span_frames);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures > 0;
+    static const CU_TestInfo tests[] = {
+        {"key is the nonce in base64", key_is_the_nonce_in_base64},
+        {"accept is that of the standard", accept_is_that_of_the_standard},
+        {"request asks for mqtt", request_asks_for_mqtt},
+        {"request that does not fit is none", request_that_does_not_fit_is_none},
+        {"answer ends where frames begin", answer_ends_where_frames_begin},
+        {"answer may be written otherwise", answer_may_be_written_otherwise},
+        {"bad answers are refused", bad_answers_are_refused},
+        {"wrong fields are refused", wrong_fields_are_refused},
+        {"answer without end is refused", answer_without_end_is_refused},
+        {"header has the shortest length", header_has_the_shortest_length},
+        {"header names its kind", header_names_its_kind},
+        {"frames of the standard are read", frames_of_the_standard_are_read},
+        {"control frames come between others", control_frames_come_between_others},
+        {"empty frames are nothing", empty_frames_are_nothing},
+        {"longer forms of a length are let pass", longer_forms_of_a_length_are_let_pass},
+        {"long frames of the standard are read", long_frames_of_the_standard_are_read},
+        {"longest control frame is read", longest_control_frame_is_read},
+        {"broken rules fail", broken_rules_fail},
+        {"failure lasts", failure_lasts},
+        {"packets may span frames", packets_may_span_frames},
+    };
+    return RUN_TESTS("bench/websocket", tests);
 }

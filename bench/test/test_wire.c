@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The load generator's packets, and the splitter under every way in which a stream can be cut.
-#include <CUnit/Basic.h>
 #include <string.h>
 
 #include "bench/wire.h"
+#include "test/run.h"
 
 #define ROOM 4096u
 
@@ -185,19 +185,15 @@ static void foreign_bytes_fail(void)
 
 int main(void)
 {
-    if (CU_initialize_registry() != CUE_SUCCESS)
-        return 1;
-    CU_pSuite suite = CU_add_suite("bench/wire", NULL, NULL);
-    CU_ADD_TEST(suite, publish_has_the_bytes_of_the_standard);
-    CU_ADD_TEST(suite, hello_has_the_bytes_of_the_standard);
-    CU_ADD_TEST(suite, erasing_has_the_bytes_of_the_standard);
-    CU_ADD_TEST(suite, wildcards_match_their_topic);
-    CU_ADD_TEST(suite, stream_may_be_cut_anywhere);
-    CU_ADD_TEST(suite, duplicate_flag_is_no_fault);
-    CU_ADD_TEST(suite, retained_is_known_by_its_flag);
-    CU_ADD_TEST(suite, foreign_bytes_fail);
-    CU_basic_run_tests();
-    unsigned failures = CU_get_number_of_failures();
-    CU_cleanup_registry();
-    return failures > 0;
+    static const CU_TestInfo tests[] = {
+        {"publish has the bytes of the standard", publish_has_the_bytes_of_the_standard},
+        {"hello has the bytes of the standard", hello_has_the_bytes_of_the_standard},
+        {"erasing has the bytes of the standard", erasing_has_the_bytes_of_the_standard},
+        {"wildcards match their topic", wildcards_match_their_topic},
+        {"stream may be cut anywhere", stream_may_be_cut_anywhere},
+        {"duplicate flag is no fault", duplicate_flag_is_no_fault},
+        {"retained is known by its flag", retained_is_known_by_its_flag},
+        {"foreign bytes fail", foreign_bytes_fail},
+    };
+    return RUN_TESTS("bench/wire", tests);
 }

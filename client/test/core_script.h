@@ -4,7 +4,7 @@
 #define CLIENT_TEST_CORE_SCRIPT_H
 
 #include "client/core.h"
-#include "client/test/suite.h"
+#include "test/run.h"
 
 #include <stdlib.h>
 

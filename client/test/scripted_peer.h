@@ -4,7 +4,7 @@
 #define CLIENT_TEST_SCRIPTED_PEER_H
 
 #include "client/hbmqtt.h"
-#include "client/test/suite.h"
+#include "test/run.h"
 
 #include <arpa/inet.h>
 #include <pthread.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "client/test/suite.h"
 #include "client/tools/arguments.h"
+#include "test/run.h"
 
 #include <string.h>
 
@@ -243,7 +243,7 @@ static void faults_are_named(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"short options take glued and separate values", short_options_take_glued_and_separate_values},
         {"long options are those of both originals", long_options_are_those_of_both_originals},
         {"each source is known by both names", each_source_is_known_by_both_names},
@@ -254,7 +254,6 @@ int main(void)
         {"options of reconnecting are read", options_of_reconnecting_are_read},
         {"help and version need nothing else", help_and_version_need_nothing_else},
         {"faults are named", faults_are_named},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("arguments", tests);
+    return RUN_TESTS("arguments", tests);
 }

@@ -2,7 +2,7 @@
 // The way of the descriptor over loopback, against a broker in memory behind a socket in a thread.
 #include "client/hbmqtt.h"
 #include "client/test/model_broker.h"
-#include "client/test/suite.h"
+#include "test/run.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -377,7 +377,7 @@ static void calls_of_a_later_release_are_refused(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"everything is begun before there is a connection",
          everything_is_begun_before_there_is_a_connection},
         {"a broken connection is made again and told", a_broken_connection_is_made_again_and_told},
@@ -388,7 +388,6 @@ int main(void)
         {"what never ends is told when the handle goes", what_never_ends_is_told_when_the_handle_goes},
         {"a connection that fails is told with its reason", a_connection_that_fails_is_told_with_its_reason},
         {"calls of a later release are refused", calls_of_a_later_release_are_refused},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("async", tests);
+    return RUN_TESTS("async", tests);
 }

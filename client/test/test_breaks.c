@@ -6,7 +6,7 @@
 // SEEDS=FIRST-LAST chooses other seeds; each failure prints its own.
 #include "client/hbmqtt.h"
 #include "client/test/model_broker.h"
-#include "client/test/suite.h"
+#include "test/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -428,7 +428,7 @@ static void a_broker_that_forgets_still_gets_everything(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"cut at every byte of a kept session", cut_at_every_byte_of_a_kept_session},
         {"cut at every byte of a clean session", cut_at_every_byte_of_a_clean_session},
         {"cut at every byte, with a queue file", cut_at_every_byte_with_a_queue_file},
@@ -436,12 +436,11 @@ int main(void)
         {"a clean session gives at least once", a_clean_session_gives_at_least_once},
         {"a queue file gives exactly once over deaths", a_queue_file_gives_exactly_once_over_deaths},
         {"a broker that forgets still gets everything", a_broker_that_forgets_still_gets_everything},
-        CU_TEST_INFO_NULL,
     };
     const char *folder = getenv("TMPDIR");
     snprintf(queue_path, sizeof queue_path, "%s/hbmqtt-breaks-%ld", folder == NULL ? "/tmp" : folder,
              (long)getpid());
-    int status = suite_run("breaks", tests);
+    int status = RUN_TESTS("breaks", tests);
     (void)unlink(queue_path);
     return status;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "client/buffer.h"
-#include "client/test/suite.h"
+#include "test/run.h"
 
 static void append(struct buffer *buffer, const void *data, size_t size)
 {
@@ -63,11 +63,10 @@ static void room_is_not_made_by_moving_much_for_little(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"bytes leave in the order in which they came", bytes_leave_in_the_order_in_which_they_came},
         {"an empty buffer keeps little memory", an_empty_buffer_keeps_little_memory},
         {"room is not made by moving much for little", room_is_not_made_by_moving_much_for_little},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("buffer", tests);
+    return RUN_TESTS("buffer", tests);
 }

@@ -163,12 +163,11 @@ static void a_missing_acknowledgement_is_a_time_out(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"subscribe returns the codes", subscribe_returns_the_codes},
         {"every call refuses what only MQTT 5 knows", every_call_refuses_what_only_mqtt_5_knows},
         {"calls that wait tell their end", calls_that_wait_tell_their_end},
         {"a missing acknowledgement is a time-out", a_missing_acknowledgement_is_a_time_out},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("calls", tests);
+    return RUN_TESTS("calls", tests);
 }

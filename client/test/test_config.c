@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "client/test/suite.h"
 #include "client/tools/config.h"
+#include "test/run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -182,7 +182,7 @@ static void a_file_that_is_not_there_is_named(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"every key is read", every_key_is_read},
         {"what is left out stays unset", what_is_left_out_stays_unset},
         {"dashes and the newer name mean the same", dashes_and_the_newer_name_mean_the_same},
@@ -190,7 +190,6 @@ int main(void)
         {"unknown keys are named with their line", unknown_keys_are_named_with_their_line},
         {"wrong types are errors with their line", wrong_types_are_errors_with_their_line},
         {"a file that is not there is named", a_file_that_is_not_there_is_named},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("config", tests);
+    return RUN_TESTS("config", tests);
 }

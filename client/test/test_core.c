@@ -580,7 +580,7 @@ static void random_bytes_do_no_harm(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"CONNACK refusals end with their code", connack_refusals_end_with_their_code},
         {"session present is told", session_present_is_told},
         {"a session that was to be clean is not continued", a_session_that_was_to_be_clean_is_not_continued},
@@ -620,7 +620,6 @@ int main(void)
         {"faults of the broker end the connection", faults_of_the_broker_end_the_connection},
         {"a packet over the ceiling ends the connection", a_packet_over_the_ceiling_ends_the_connection},
         {"random bytes do no harm", random_bytes_do_no_harm},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("core", tests);
+    return RUN_TESTS("core", tests);
 }

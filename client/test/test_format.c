@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What hbmqtt_sub prints, and the line of progress.
-#include "client/test/suite.h"
 #include "client/tools/format.h"
 #include "client/tools/progress.h"
+#include "test/run.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -88,14 +88,13 @@ static void progress_tells_rate_and_time_left(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"conversions print the parts of a message", conversions_print_the_parts_of_a_message},
         {"times are printed in the zone of the user", times_are_printed_in_the_zone_of_the_user},
         {"JSON is escaped, and binary payloads are base64", json_is_escaped_and_binary_payloads_are_base64},
         {"wrong formats are refused", wrong_formats_are_refused},
         {"progress tells rate and time left", progress_tells_rate_and_time_left},
-        CU_TEST_INFO_NULL,
     };
     setenv("TZ", "UTC", 1);
-    return suite_run("format", tests);
+    return RUN_TESTS("format", tests);
 }

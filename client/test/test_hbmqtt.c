@@ -549,7 +549,7 @@ static void another_descriptor_can_be_waited_for(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"CONNECT carries every field in order", connect_carries_every_field_in_order},
         {"a refusal is told with its code", a_refusal_is_told_with_its_code},
         {"nobody listening is unreachable", nobody_listening_is_unreachable},
@@ -577,7 +577,6 @@ int main(void)
          an_interruption_ends_the_wait_and_not_the_connection},
         {"an interruption ends connecting", an_interruption_ends_connecting},
         {"another descriptor can be waited for", another_descriptor_can_be_waited_for},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("hbmqtt", tests);
+    return RUN_TESTS("hbmqtt", tests);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "client/test/suite.h"
 #include "client/tools/headers.h"
+#include "test/run.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -80,12 +80,11 @@ static void more_than_can_be_sent_is_a_fault(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"objects become headers", objects_become_headers},
         {"nothing becomes no headers", nothing_becomes_no_headers},
         {"anything else is a fault", anything_else_is_a_fault},
         {"more than can be sent is a fault", more_than_can_be_sent_is_a_fault},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("headers", tests);
+    return RUN_TESTS("headers", tests);
 }

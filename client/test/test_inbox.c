@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "client/inbox.h"
-#include "client/test/suite.h"
+#include "test/run.h"
 
 static void push(struct inbox *inbox, uint8_t qos, uint16_t packet_id, const char *payload)
 {
@@ -66,11 +66,10 @@ static void a_qos_2_message_is_found_while_it_is_here(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"messages come out oldest first", messages_come_out_oldest_first},
         {"one message of any size fits", one_message_of_any_size_fits},
         {"a QoS 2 message is found while it is here", a_qos_2_message_is_found_while_it_is_here},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("inbox", tests);
+    return RUN_TESTS("inbox", tests);
 }

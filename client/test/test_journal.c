@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The queue file: what is written is read again, cut at every byte, damaged at random, and rewritten.
 #include "client/journal.h"
-#include "client/test/suite.h"
+#include "test/run.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -218,7 +218,7 @@ static void a_device_is_no_queue_file(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"what is alive is read again", what_is_alive_is_read_again},
         {"a record that is cut is left out", a_record_that_is_cut_is_left_out},
         {"damage at random does no harm", damage_at_random_does_no_harm},
@@ -226,11 +226,10 @@ int main(void)
         {"a file is for one process", a_file_is_for_one_process},
         {"history is written away", history_is_written_away},
         {"a device is no queue file", a_device_is_no_queue_file},
-        CU_TEST_INFO_NULL,
     };
     const char *folder = getenv("TMPDIR");
     snprintf(path, sizeof path, "%s/hbmqtt-journal-%ld", folder == NULL ? "/tmp" : folder, (long)getpid());
-    int status = suite_run("journal", tests);
+    int status = RUN_TESTS("journal", tests);
     (void)unlink(path);
     return status;
 }

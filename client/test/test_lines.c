@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "client/test/suite.h"
 #include "client/tools/lines.h"
+#include "test/run.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -102,13 +102,12 @@ static void a_descriptor_that_cannot_be_read_is_an_error(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"lines end at LF or at the end", lines_end_at_lf_or_at_the_end},
         {"a long line comes in one piece", a_long_line_comes_in_one_piece},
         {"a line over the ceiling is refused", a_line_over_the_ceiling_is_refused},
         {"all can be read in one piece", all_can_be_read_in_one_piece},
         {"a descriptor that cannot be read is an error", a_descriptor_that_cannot_be_read_is_an_error},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("lines", tests);
+    return RUN_TESTS("lines", tests);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // When the next attempt is made.
 #include "client/reconnect.h"
-#include "client/test/suite.h"
+#include "test/run.h"
 
 static struct reconnect begin(int32_t retries, bool at_first)
 {
@@ -93,13 +93,12 @@ static void nothing_is_repeated_when_it_is_off(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"delays are drawn from a range that doubles", delays_are_drawn_from_a_range_that_doubles},
         {"retries are counted since the last connection", retries_are_counted_since_the_last_connection},
         {"the first connection is repeated on request", the_first_connection_is_repeated_on_request},
         {"only a connection that stood begins anew", only_a_connection_that_stood_begins_anew},
         {"nothing is repeated when it is off", nothing_is_repeated_when_it_is_off},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("reconnect", tests);
+    return RUN_TESTS("reconnect", tests);
 }

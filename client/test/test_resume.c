@@ -171,14 +171,13 @@ static void giving_up_ends_what_is_not_kept(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"a long message is given in pieces", a_long_message_is_given_in_pieces},
         {"a message in pieces that breaks begins again", a_message_in_pieces_that_breaks_begins_again},
         {"faults in a long message are noticed", faults_in_a_long_message_are_noticed},
         {"a kept session gets what was under way again", a_kept_session_gets_what_was_under_way_again},
         {"a new session gets it from the beginning", a_new_session_gets_it_from_the_beginning},
         {"giving up ends what is not kept", giving_up_ends_what_is_not_kept},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("resume", tests);
+    return RUN_TESTS("resume", tests);
 }

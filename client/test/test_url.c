@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include "client/test/suite.h"
 #include "client/url.h"
+#include "test/run.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -140,11 +140,10 @@ static void upgrades_ask_for_path_and_host(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"parts are found", parts_are_found},
         {"upgrades ask for path and host", upgrades_ask_for_path_and_host},
         {"faults are told in one line", faults_are_told_in_one_line},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("url", tests);
+    return RUN_TESTS("url", tests);
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The catalogue and the cases fit together.
-#include <CUnit/Basic.h>
 #include <string.h>
 
 #include "conformance/report.h"
+#include "test/run.h"
 
 static void there_are_141_statements(void)
 {
@@ -94,7 +94,7 @@ static void the_worst_verdict_is_the_statements(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"there are 141 statements", there_are_141_statements},
         {"each has a case on each side that it binds, or a reason",
          each_has_a_case_on_each_side_that_it_binds_or_a_reason},
@@ -103,14 +103,6 @@ int main(void)
         {"a statement is only covered by its whole id", a_statement_is_only_covered_by_its_whole_id},
         {"texts are escaped", texts_are_escaped},
         {"the worst verdict is the statement's", the_worst_verdict_is_the_statements},
-        CU_TEST_INFO_NULL,
     };
-    CU_SuiteInfo suites[] = {{"catalogue", NULL, NULL, NULL, NULL, tests}, CU_SUITE_INFO_NULL};
-    if (CU_initialize_registry() != CUE_SUCCESS || CU_register_suites(suites) != CUE_SUCCESS)
-        return 2;
-    CU_basic_set_mode(CU_BRM_VERBOSE);
-    CU_basic_run_tests();
-    int status = CU_get_number_of_failures() > 0 || CU_get_number_of_tests_run() == 0;
-    CU_cleanup_registry();
-    return status;
+    return RUN_TESTS("catalogue", tests);
 }

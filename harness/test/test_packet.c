@@ -135,7 +135,7 @@ static void whatever_comes_can_be_described(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"bytes are written as a person does", bytes_are_written_as_a_person_does},
         {"texts are judged", texts_are_judged},
         {"packets are built byte for byte", packets_are_built_byte_for_byte},
@@ -143,7 +143,6 @@ int main(void)
         {"what a server sends is judged", what_a_server_sends_is_judged},
         {"what a client sends is judged", what_a_client_sends_is_judged},
         {"whatever comes can be described", whatever_comes_can_be_described},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("harness packets", tests);
+    return RUN_TESTS("harness packets", tests);
 }

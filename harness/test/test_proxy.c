@@ -185,7 +185,7 @@ static void frames_are_read_as_they_were_built(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"passes on both ways", passes_on_both_ways},
         {"resets at the byte", resets_at_the_byte},
         {"drops the bytes", drops_the_bytes},
@@ -194,7 +194,6 @@ int main(void)
         {"reorders between connections", reorders_between_connections},
         {"is in the timeline", is_in_the_timeline},
         {"frames are read as they were built", frames_are_read_as_they_were_built},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("harness proxy", tests);
+    return RUN_TESTS("harness proxy", tests);
 }

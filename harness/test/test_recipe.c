@@ -153,7 +153,7 @@ static void random_numbers_come_again(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"recipes are read", recipes_are_read},
         {"what is wrong is one line", what_is_wrong_is_one_line},
         {"words are cut before they are filled in", words_are_cut_before_they_are_filled_in},
@@ -162,7 +162,6 @@ int main(void)
         {"timelines lose what has no room, and say so", timelines_lose_what_has_no_room_and_say_so},
         {"several processes write one timeline", several_processes_write_one_timeline},
         {"random numbers come again", random_numbers_come_again},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("harness recipes and timelines", tests);
+    return RUN_TESTS("harness recipes and timelines", tests);
 }

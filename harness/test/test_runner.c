@@ -186,13 +186,12 @@ static void a_broker_that_does_not_start_is_told(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"each case gets its verdict", each_case_gets_its_verdict},
         {"also beside each other", also_beside_each_other},
         {"a broker that crashes fails", a_broker_that_crashes_fails},
         {"a broker that closes everything fails", a_broker_that_closes_everything_fails},
         {"a broker that does not start is told", a_broker_that_does_not_start_is_told},
-        CU_TEST_INFO_NULL,
     };
-    return suite_run("harness runner", tests);
+    return RUN_TESTS("harness runner", tests);
 }

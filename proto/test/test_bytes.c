@@ -155,7 +155,7 @@ static void values_that_their_field_cannot_hold_overflow(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"integers are read most significant byte first", integers_are_read_most_significant_byte_first},
         {"a read that does not fit fails, and so does every later one",
          a_read_that_does_not_fit_fails_and_so_does_every_later_one},
@@ -171,5 +171,5 @@ int main(void)
          a_write_that_does_not_fit_overflows_and_nothing_is_written_after_it},
         {"values that their field cannot hold overflow", values_that_their_field_cannot_hold_overflow},
     };
-    return suite_run("bytes", cases, COUNT(cases));
+    return RUN_TESTS("bytes", cases);
 }

@@ -120,10 +120,10 @@ static void wrong_flags_are_malformed_at_the_first_byte(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a stream is judged as soon as it can be", a_stream_is_judged_as_soon_as_it_can_be},
         {"a body is what follows the fixed header", a_body_is_what_follows_the_fixed_header},
         {"wrong flags are malformed at the first byte", wrong_flags_are_malformed_at_the_first_byte},
     };
-    return suite_run("frame", cases, COUNT(cases));
+    return RUN_TESTS("frame", cases);
 }

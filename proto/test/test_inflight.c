@@ -328,7 +328,7 @@ static void the_set_of_incoming_identifiers_counts_each_once(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a window without slots is full", a_window_without_slots_is_full},
         {"each exchange ends with its own acknowledgement", each_exchange_ends_with_its_own_acknowledgement},
         {"QoS 2 is released once and repeats are told", qos_2_is_released_once_and_repeats_are_told},
@@ -344,5 +344,5 @@ int main(void)
         {"the set of incoming identifiers counts each once",
          the_set_of_incoming_identifiers_counts_each_once},
     };
-    return suite_run("inflight", cases, COUNT(cases));
+    return RUN_TESTS("inflight", cases);
 }

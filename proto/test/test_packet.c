@@ -415,7 +415,7 @@ static void packet_types_have_the_names_of_the_standard(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"CONNECT is decoded and encoded", connect_is_decoded_and_encoded},
         {"CONNACK is decoded and encoded", connack_is_decoded_and_encoded},
         {"PUBLISH is decoded and encoded", publish_is_decoded_and_encoded},
@@ -429,5 +429,5 @@ int main(void)
         {"packets that cannot be encoded have no size", packets_that_cannot_be_encoded_have_no_size},
         {"packet types have the names of the standard", packet_types_have_the_names_of_the_standard},
     };
-    return suite_run("packet", cases, COUNT(cases));
+    return RUN_TESTS("packet", cases);
 }

@@ -334,7 +334,7 @@ static void a_frame_with_wrong_flags_is_refused(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a wrong CONNECT is refused", a_wrong_connect_is_refused},
         {"a wrong CONNACK is refused", a_wrong_connack_is_refused},
         {"a wrong PUBLISH is refused", a_wrong_publish_is_refused},
@@ -345,5 +345,5 @@ int main(void)
         {"a wrong packet of another type is refused", a_wrong_packet_of_another_type_is_refused},
         {"a frame with wrong flags is refused", a_frame_with_wrong_flags_is_refused},
     };
-    return suite_run("packet faults", cases, COUNT(cases));
+    return RUN_TESTS("packet faults", cases);
 }

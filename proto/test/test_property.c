@@ -210,7 +210,7 @@ static void the_first_property_of_an_identifier_is_found(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"every property is read and written", every_property_is_read_and_written},
         {"every property is allowed where its section is", every_property_is_allowed_where_its_section_is},
         {"every property that is cut is malformed", every_property_that_is_cut_is_malformed},
@@ -219,5 +219,5 @@ int main(void)
         {"a list with its length is read and written", a_list_with_its_length_is_read_and_written},
         {"the first property of an identifier is found", the_first_property_of_an_identifier_is_found},
     };
-    return suite_run("property", cases, COUNT(cases));
+    return RUN_TESTS("property", cases);
 }

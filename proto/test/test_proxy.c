@@ -371,7 +371,7 @@ static void malformed_headers_are_told(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"addresses are read", addresses_are_read},
         {"what follows is the client's", what_follows_is_the_clients},
         {"the size is known as soon as can be", the_size_is_known_as_soon_as_can_be},
@@ -383,5 +383,5 @@ int main(void)
         {"a line has 107 bytes at most", a_line_has_107_bytes_at_most},
         {"malformed headers are told", malformed_headers_are_told},
     };
-    return suite_run("proxy", cases, COUNT(cases));
+    return RUN_TESTS("proxy", cases);
 }

@@ -76,12 +76,12 @@ static void a_reason_becomes_the_return_code_that_says_the_same(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"each packet has the codes that its section lists",
          each_packet_has_the_codes_that_its_section_lists},
         {"every code of the standard has a text", every_code_of_the_standard_has_a_text},
         {"a reason becomes the return code that says the same",
          a_reason_becomes_the_return_code_that_says_the_same},
     };
-    return suite_run("reason", cases, COUNT(cases));
+    return RUN_TESTS("reason", cases);
 }

@@ -174,7 +174,7 @@ static uint64_t seed_choose(int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a packet that was encoded decodes to itself", a_packet_that_was_encoded_decodes_to_itself},
         {"a packet that is cut needs more", a_packet_that_is_cut_needs_more},
         {"a packet with flipped bits is refused or is another packet",
@@ -183,5 +183,5 @@ int main(int argc, char **argv)
     };
     seed = seed_choose(argc, argv);
     printf("seed 0x%" PRIx64 "\n", seed);
-    return suite_run("round trip", cases, COUNT(cases));
+    return RUN_TESTS("round trip", cases);
 }

@@ -336,7 +336,7 @@ static void shared_filters_are_split(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"filters match as the standard says", filters_match_as_the_standard_says},
         {"matching does not backtrack", matching_does_not_backtrack},
         {"filters with a misplaced wildcard are invalid", filters_with_a_misplaced_wildcard_are_invalid},
@@ -347,5 +347,5 @@ int main(void)
         {"what is at $SYS and below is the server's", what_is_at_sys_and_below_is_the_servers},
         {"shared filters are split", shared_filters_are_split},
     };
-    return suite_run("topic", cases, COUNT(cases));
+    return RUN_TESTS("topic", cases);
 }

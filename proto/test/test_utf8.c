@@ -134,11 +134,11 @@ static void every_code_point_is_judged_as_the_standard_says(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"well-formed text is valid", well_formed_text_is_valid},
         {"everything else is not", everything_else_is_not},
         {"a fault is found at every place", a_fault_is_found_at_every_place},
         {"every code point is judged as the standard says", every_code_point_is_judged_as_the_standard_says},
     };
-    return suite_run("utf8", cases, COUNT(cases));
+    return RUN_TESTS("utf8", cases);
 }

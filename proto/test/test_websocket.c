@@ -454,7 +454,7 @@ static void an_idle_connection_costs_little(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"payload is unmasked", payload_is_unmasked},
         {"a message may be fragmented", a_message_may_be_fragmented},
         {"wrong fragmentation fails", wrong_fragmentation_fails},
@@ -471,5 +471,5 @@ int main(void)
         {"control frames are written", control_frames_are_written},
         {"an idle connection costs little", an_idle_connection_costs_little},
     };
-    return suite_run("websocket", cases, COUNT(cases));
+    return RUN_TESTS("websocket", cases);
 }

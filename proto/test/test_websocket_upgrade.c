@@ -482,7 +482,7 @@ static void every_refusal_fits_its_room(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"the request of the standard is ready", the_request_of_the_standard_is_ready},
         {"requests may look different", requests_may_look_different},
         {"what is no HTTP is refused at once", what_is_no_http_is_refused_at_once},
@@ -496,5 +496,5 @@ int main(void)
         {"refusals are whole answers", refusals_are_whole_answers},
         {"every refusal fits its room", every_refusal_fits_its_room},
     };
-    return suite_run("websocket_upgrade", cases, COUNT(cases));
+    return RUN_TESTS("websocket_upgrade", cases);
 }

@@ -12,7 +12,6 @@
 #include <sys/resource.h>
 
 #define NO_PLACE         UINT32_MAX
-#define WORKER_NICE      15 // a twenty-eighth of the weight of a shard
 #define BUCKETS_MIN      65536u
 #define BUCKETS_FOR_EACH 4u // place: two peers seldom share one
 
@@ -198,7 +197,7 @@ static void priority_lower(void)
 {
     struct sched_param parameter = {0};
     (void)sched_setscheduler(0, SCHED_BATCH, &parameter);
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), WORKER_NICE);
+    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), VERIFIER_NICE);
 }
 
 static void *worker_run(void *argument)

@@ -19,6 +19,7 @@
 
 #define VERIFIER_WORKERS_MAX 64u
 #define VERIFIER_QUEUE_MAX   1000000u
+#define VERIFIER_NICE        15 // of the workers: a twenty-eighth of the weight of a shard
 
 // Called on a worker's thread, for each request that was taken, once, while the verifier lives.
 typedef void verifier_answer(void *owner, uint64_t id, enum password_result result);

@@ -343,7 +343,7 @@ static void shards_lose_nothing_and_keep_the_order_of_each_sender(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"mail is taken in the order of its arrival", mail_is_taken_in_the_order_of_its_arrival},
         {"returned blocks are apart from mail", returned_blocks_are_apart_from_mail},
         {"an owner with mail must not sleep", an_owner_with_mail_must_not_sleep},
@@ -355,5 +355,5 @@ int main(void)
         {"shards lose nothing and keep the order of each sender",
          shards_lose_nothing_and_keep_the_order_of_each_sender},
     };
-    return SUITE_RUN("mailbox", cases);
+    return RUN_TESTS("mailbox", cases);
 }

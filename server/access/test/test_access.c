@@ -44,12 +44,12 @@ static void only_the_broker_speaks_under_sys(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"anonymous access lets everybody in", anonymous_access_lets_everybody_in},
         {"without it those without credentials are not authorized",
          without_it_those_without_credentials_are_not_authorized},
         {"a name that nothing vouches for is no entrance", a_name_that_nothing_vouches_for_is_no_entrance},
         {"only the broker speaks under $SYS", only_the_broker_speaks_under_sys},
     };
-    return SUITE_RUN("access", cases);
+    return RUN_TESTS("access", cases);
 }

@@ -562,7 +562,7 @@ static void threads_share_a_rule_set(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a filter needs rules for all its topics", a_filter_needs_rules_for_all_its_topics},
         {"a denied topic among those of a filter refuses it",
          a_denied_topic_among_those_of_a_filter_refuses_it},
@@ -589,5 +589,5 @@ int main(void)
         {"the same levels of many users do not collide", the_same_levels_of_many_users_do_not_collide},
         {"threads share a rule set", threads_share_a_rule_set},
     };
-    return SUITE_RUN("acl", cases);
+    return RUN_TESTS("acl", cases);
 }

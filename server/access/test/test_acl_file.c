@@ -208,7 +208,7 @@ static void files_are_read_to_their_ends(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"lines are for the user above them", lines_are_for_the_user_above_them},
         {"denials and patterns", denials_and_patterns},
         {"blanks and line ends do not matter", blanks_and_line_ends_do_not_matter},
@@ -218,5 +218,5 @@ int main(void)
         {"a NUL is no end", a_nul_is_no_end},
         {"files are read to their ends", files_are_read_to_their_ends},
     };
-    return SUITE_RUN("acl file", cases);
+    return RUN_TESTS("acl file", cases);
 }

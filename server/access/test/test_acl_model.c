@@ -178,10 +178,10 @@ static void a_filter_is_allowed_exactly_if_all_its_topics_are(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"every topic is decided as by the list of rules", every_topic_is_decided_as_by_the_list_of_rules},
         {"a filter is allowed exactly if all its topics are",
          a_filter_is_allowed_exactly_if_all_its_topics_are},
     };
-    return SUITE_RUN("acl model", cases);
+    return RUN_TESTS("acl model", cases);
 }

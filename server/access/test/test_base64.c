@@ -87,11 +87,11 @@ static void more_than_there_is_room_for_is_refused(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"known texts are decoded and encoded", known_texts_are_decoded_and_encoded},
         {"every byte comes back", every_byte_comes_back},
         {"what no encoder writes is refused", what_no_encoder_writes_is_refused},
         {"more than there is room for is refused", more_than_there_is_room_for_is_refused},
     };
-    return SUITE_RUN("base64", cases);
+    return RUN_TESTS("base64", cases);
 }

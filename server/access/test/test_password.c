@@ -176,7 +176,7 @@ static void no_copy_of_a_password_stays_behind(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"passwords are right and wrong for hashes of other programs",
          passwords_are_right_and_wrong_for_hashes_of_other_programs},
         {"a zero byte is no end of a password", a_zero_byte_is_no_end_of_a_password},
@@ -192,5 +192,5 @@ int main(void)
         {"no copy of a password stays behind", no_copy_of_a_password_stays_behind},
 #endif
     };
-    return SUITE_RUN("password", cases);
+    return RUN_TESTS("password", cases);
 }

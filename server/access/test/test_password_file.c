@@ -282,7 +282,7 @@ static void threads_share_a_file_and_the_last_one_frees_it(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"users are found with their hashes", users_are_found_with_their_hashes},
         {"comments, blanks and ends of lines do not count", comments_blanks_and_ends_of_lines_do_not_count},
         {"names may hold what MQTT allows", names_may_hold_what_mqtt_allows},
@@ -300,7 +300,7 @@ int main(void)
     if (fd < 0)
         return EXIT_FAILURE;
     (void)close(fd); // nothing was written
-    int status = SUITE_RUN("password_file", cases);
+    int status = RUN_TESTS("password_file", cases);
     (void)unlink(path); // it is in /tmp anyway
     return status;
 }

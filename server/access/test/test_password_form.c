@@ -180,7 +180,7 @@ static void names_of_schemes_are_found(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"hashes of other programs are understood", hashes_of_other_programs_are_understood},
         {"both kinds of $6$ are told apart", both_kinds_of_6_are_told_apart},
         {"a hash that is cut or longer is misspelt", a_hash_that_is_cut_or_longer_is_misspelt},
@@ -189,5 +189,5 @@ int main(void)
         {"kinds that are not taken are named", kinds_that_are_not_taken_are_named},
         {"names of schemes are found", names_of_schemes_are_found},
     };
-    return SUITE_RUN("password_form", cases);
+    return RUN_TESTS("password_form", cases);
 }

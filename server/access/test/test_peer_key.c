@@ -54,11 +54,11 @@ static void the_text_of_an_address_has_the_same_key(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"an IPv4 address is a peer", an_ipv4_address_is_a_peer},
         {"a /64 of IPv6 is a peer", a_64_of_ipv6_is_a_peer},
         {"all peers of unix sockets are one", all_peers_of_unix_sockets_are_one},
         {"the text of an address has the same key", the_text_of_an_address_has_the_same_key},
     };
-    return SUITE_RUN("peer_key", cases);
+    return RUN_TESTS("peer_key", cases);
 }

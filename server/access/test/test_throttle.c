@@ -187,7 +187,7 @@ static void the_standard_holds_a_guesser_back(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a few failures are free", a_few_failures_are_free},
         {"each further failure doubles the wait up to the ceiling",
          each_further_failure_doubles_the_wait_up_to_the_ceiling},
@@ -203,5 +203,5 @@ int main(void)
         {"threads may meet", threads_may_meet},
         {"the standard holds a guesser back", the_standard_holds_a_guesser_back},
     };
-    return SUITE_RUN("throttle", cases);
+    return RUN_TESTS("throttle", cases);
 }

@@ -55,7 +55,7 @@ static void audience_wait(unsigned answers)
 
 static bool is_low_priority(void)
 {
-    return sched_getscheduler(0) == SCHED_BATCH && getpriority(PRIO_PROCESS, (id_t)gettid()) == 12;
+    return sched_getscheduler(0) == SCHED_BATCH && getpriority(PRIO_PROCESS, (id_t)gettid()) == VERIFIER_NICE;
 }
 
 static bool are_signals_blocked(void)
@@ -331,7 +331,7 @@ static void what_one_shard_asks_stays_in_order(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"answers carry what came of it", answers_carry_what_came_of_it},
         {"ten thousand are worked off in order", ten_thousand_are_worked_off_in_order},
         {"what is asked is copied", what_is_asked_is_copied},
@@ -347,5 +347,5 @@ int main(void)
     };
     if (password_hash(PASSWORD_MOSQUITTO, 1, bytes_of(SAMPLE_PASSWORD), right_hash) != NULL)
         return EXIT_FAILURE;
-    return SUITE_RUN("verifier", cases);
+    return RUN_TESTS("verifier", cases);
 }

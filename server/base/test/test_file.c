@@ -57,16 +57,15 @@ static void reads_piece_by_piece(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"loads up to the ceiling", loads_up_to_the_ceiling},
         {"names file and cause", names_file_and_cause},
         {"reads piece by piece", reads_piece_by_piece},
-        CU_TEST_INFO_NULL,
     };
     int fd = mkstemp(path);
     if (fd < 0 || write(fd, "a\0b\nc", 5) != 5 || close(fd) < 0)
         return EXIT_FAILURE;
-    int status = test_run("file", tests);
+    int status = RUN_TESTS("file", tests);
     (void)unlink(path); // nothing to be done if it is gone
     return status;
 }

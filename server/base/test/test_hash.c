@@ -128,14 +128,13 @@ static void test_bytes_depend_on_all(void)
 int main(int argc, char **argv)
 {
     random_seed(&random_state, test_seed(argc, argv));
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"as the model, spread hashes", test_model_spread},
         {"as the model, many equal hashes", test_model_equal_hashes},
         {"as the model, equal buckets", test_model_equal_buckets},
         {"an empty table", test_empty_table},
         {"nodes leave during a walk", test_remove_while_walking},
         {"the hash of bytes depends on bytes, length and seed", test_bytes_depend_on_all},
-        CU_TEST_INFO_NULL,
     };
-    return test_run("hash", tests);
+    return RUN_TESTS("hash", tests);
 }

@@ -85,13 +85,12 @@ static void test_move_between_lists(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"an empty list", test_empty},
         {"appending keeps the order", test_append_keeps_order},
         {"a node leaves from anywhere, and twice without harm", test_remove_anywhere_and_twice},
         {"taking the first until none is left", test_take_first_until_empty},
         {"nodes move between lists", test_move_between_lists},
-        CU_TEST_INFO_NULL,
     };
-    return test_run("list", tests);
+    return RUN_TESTS("list", tests);
 }

@@ -377,7 +377,7 @@ int main(void)
     if (mkdtemp(folder) == NULL)
         return 2;
     (void)snprintf(path, sizeof path, "%s/log", folder); // fits
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"peers cannot fill the log", test_peers_cannot_fill_the_log},
         {"a line has the time, the level and the text", test_line_has_time_level_and_text},
         {"levels hide and show", test_levels},
@@ -393,9 +393,8 @@ int main(void)
         {"the budget of peers is set", test_the_budget_of_peers_is_set},
         {"what was lost is told once it works again", test_what_was_lost_is_told_once_it_works_again},
         {"settings may change while others write", test_settings_may_change_while_others_write},
-        CU_TEST_INFO_NULL,
     };
-    int status = test_run("log", tests);
+    int status = RUN_TESTS("log", tests);
     (void)rmdir(folder); // every test has removed its files
     return status;
 }

@@ -226,7 +226,7 @@ static void test_random_bytes(void)
 int main(int argc, char **argv)
 {
     seed = test_seed(argc, argv);
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"text and JSON", test_text_and_json},
         {"a subject has its place", test_a_subject_has_its_place},
         {"envelopes", test_envelopes},
@@ -235,7 +235,6 @@ int main(int argc, char **argv)
         {"a long line is cut", test_a_long_line_is_cut},
         {"a long client id is cut", test_a_long_client_id_is_cut},
         {"any bytes are one harmless line", test_random_bytes},
-        CU_TEST_INFO_NULL,
     };
-    return test_run("log line", tests);
+    return RUN_TESTS("log line", tests);
 }

@@ -262,7 +262,7 @@ int main(void)
     if (mkdtemp(folder) == NULL)
         return 2;
     (void)snprintf(path, sizeof path, "%s/log", folder); // fits
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"a pipe that is full does not hold up", test_a_pipe_that_is_full_does_not_hold_up},
         {"lines stay whole over a pause of the reader", test_lines_stay_whole_over_a_pause_of_the_reader},
         {"a reader that has gone ends nothing", test_a_reader_that_has_gone_ends_nothing},
@@ -275,9 +275,8 @@ int main(void)
         {"a service that was started again is found", test_a_service_that_was_started_again_is_found},
         {"a service that does not read does not hold up", test_a_service_that_does_not_read_does_not_hold_up},
         {"a path that no socket can have is refused", test_a_path_that_no_socket_can_have_is_refused},
-        CU_TEST_INFO_NULL,
     };
-    int status = test_run("log sink", tests);
+    int status = RUN_TESTS("log sink", tests);
     (void)rmdir(folder); // every test has removed its files
     return status;
 }

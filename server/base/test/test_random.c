@@ -56,13 +56,12 @@ static void test_entropy_differs(void)
 
 int main(void)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"the same seed gives the same numbers", test_same_seed_same_numbers},
         {"close seeds give unrelated numbers", test_close_seeds_differ},
         {"every bit moves", test_every_bit_moves},
         {"the known sequence", test_known_sequence},
         {"entropy differs from call to call", test_entropy_differs},
-        CU_TEST_INFO_NULL,
     };
-    return test_run("random", tests);
+    return RUN_TESTS("random", tests);
 }

@@ -100,12 +100,11 @@ static void test_cancel_all_while_many(void)
 int main(int argc, char **argv)
 {
     random_seed(&random_state, test_seed(argc, argv));
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"as the model: arming, moving, cancelling, expiring", test_against_model},
         {"an empty queue", test_empty_queue},
         {"a timer expires at its deadline, not before", test_expire_at_the_deadline_not_before},
         {"cancelling one after the other", test_cancel_all_while_many},
-        CU_TEST_INFO_NULL,
     };
-    return test_run("timer", tests);
+    return RUN_TESTS("timer", tests);
 }

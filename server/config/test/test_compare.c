@@ -182,7 +182,7 @@ static void test_what_a_reload_applies_is_no_restart(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"the same is the same", test_the_same_is_the_same},
         {"listeners come and go", test_listeners_come_and_go},
         {"a listener with another address is another", test_a_listener_with_another_address_is_another},
@@ -191,5 +191,5 @@ int main(void)
         {"keys that need a restart", test_keys_that_need_a_restart},
         {"what a reload applies is no restart", test_what_a_reload_applies_is_no_restart},
     };
-    return SUITE_RUN("compare", cases);
+    return RUN_TESTS("compare", cases);
 }

@@ -359,7 +359,7 @@ static void test_limits_are_in_their_range(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"defaults without a file", test_defaults_without_a_file},
         {"empty files hold the defaults", test_empty_files_hold_the_defaults},
         {"every key is read", test_every_key_is_read},
@@ -380,5 +380,5 @@ int main(void)
         {"spelling", test_spelling},
         {"limits are in their range", test_limits_are_in_their_range},
     };
-    return SUITE_RUN("config", cases);
+    return RUN_TESTS("config", cases);
 }

@@ -606,7 +606,7 @@ static void test_bind_hosts_and_paths_have_a_ceiling(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"default entry gives the others their defaults", test_default_entry_gives_the_others_their_defaults},
         {"default entry with bind listens", test_default_entry_with_bind_listens},
         {"default entry may be what nobody serves", test_default_entry_may_be_what_nobody_serves},
@@ -630,5 +630,5 @@ int main(void)
         {"bind texts", test_bind_texts},
         {"bind hosts and paths have a ceiling", test_bind_hosts_and_paths_have_a_ceiling},
     };
-    return SUITE_RUN("listeners", cases);
+    return RUN_TESTS("listeners", cases);
 }

@@ -245,7 +245,7 @@ static void test_there_may_be_many(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"lists and maps", test_lists_and_maps},
         {"names of the Python brokers", test_names_of_the_python_brokers},
         {"shared objects", test_shared_objects},
@@ -257,5 +257,5 @@ int main(void)
         {"aliases do not multiply without end", test_aliases_do_not_multiply_without_end},
         {"there may be many", test_there_may_be_many},
     };
-    return SUITE_RUN("plugins", cases);
+    return RUN_TESTS("plugins", cases);
 }

@@ -187,7 +187,7 @@ static void test_faults(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"every form of a rule", test_every_form_of_a_rule},
         {"each list is about its action", test_each_list_is_about_its_action},
         {"acl alone is about publishing too", test_acl_alone_is_about_publishing_too},
@@ -196,5 +196,5 @@ int main(void)
         {"ten thousand rules", test_ten_thousand_rules},
         {"faults", test_faults},
     };
-    return SUITE_RUN("rules", cases);
+    return RUN_TESTS("rules", cases);
 }

@@ -120,7 +120,7 @@ static void test_what_variables_stand_for_has_a_ceiling(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"variables stand for their values", test_variables_stand_for_their_values},
         {"values of any type may be variables", test_values_of_any_type_may_be_variables},
         {"a value is no YAML", test_a_value_is_no_yaml},
@@ -128,5 +128,5 @@ int main(void)
         {"faults", test_faults},
         {"what variables stand for has a ceiling", test_what_variables_stand_for_has_a_ceiling},
     };
-    return SUITE_RUN("substitution", cases);
+    return RUN_TESTS("substitution", cases);
 }

@@ -295,7 +295,7 @@ static void the_topics_come_to_an_end_and_each_once(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"the counters of the shards are summed", the_counters_of_the_shards_are_summed},
         {"a gauge goes up and down", a_gauge_goes_up_and_down},
         {"each number has its topic", each_number_has_its_topic},
@@ -312,5 +312,5 @@ int main(void)
         {"rounds come at multiples of the interval", rounds_come_at_multiples_of_the_interval},
         {"the topics come to an end, and each once", the_topics_come_to_an_end_and_each_once},
     };
-    return SUITE_RUN("metrics", cases);
+    return RUN_TESTS("metrics", cases);
 }

@@ -212,7 +212,7 @@ static void without_memory_there_is_no_message_and_a_later_try_succeeds(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a message has copies of everything", a_message_has_copies_of_everything},
         {"a message may be empty", a_message_may_be_empty},
         {"the last reference frees a message", the_last_reference_frees_a_message},
@@ -228,5 +228,5 @@ int main(void)
         {"without memory there is no message, and a later try succeeds",
          without_memory_there_is_no_message_and_a_later_try_succeeds},
     };
-    return SUITE_RUN("message", cases);
+    return RUN_TESTS("message", cases);
 }

@@ -618,7 +618,7 @@ static void a_packet_without_memory_marks_the_outbox(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a message behind the last lengthens the span", a_message_behind_the_last_lengthens_the_span},
         {"a message missed begins a new span", a_message_missed_begins_a_new_span},
         {"two outboxes share the bytes", two_outboxes_share_the_bytes},
@@ -661,5 +661,5 @@ int main(void)
         {"any allocation may fail and nothing leaks", any_allocation_may_fail_and_nothing_leaks},
         {"a packet without memory marks the outbox", a_packet_without_memory_marks_the_outbox},
     };
-    return SUITE_RUN("outbox", cases);
+    return RUN_TESTS("outbox", cases);
 }

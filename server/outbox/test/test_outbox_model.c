@@ -220,8 +220,8 @@ static void it_sends_what_a_string_of_bytes_would(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"it sends what a string of bytes would", it_sends_what_a_string_of_bytes_would},
     };
-    return SUITE_RUN("outbox model", cases);
+    return RUN_TESTS("outbox model", cases);
 }

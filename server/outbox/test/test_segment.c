@@ -103,7 +103,7 @@ static void a_span_is_a_piece_of_its_segment(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a segment has the room of its pool", a_segment_has_the_room_of_its_pool},
         {"the last reference brings it back", the_last_reference_brings_it_back},
         {"the latest is used again first, and empty", the_latest_is_used_again_first_and_empty},
@@ -112,5 +112,5 @@ int main(void)
         {"without memory there is no segment", without_memory_there_is_no_segment},
         {"a span is a piece of its segment", a_span_is_a_piece_of_its_segment},
     };
-    return SUITE_RUN("segment", cases);
+    return RUN_TESTS("segment", cases);
 }

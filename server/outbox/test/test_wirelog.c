@@ -239,7 +239,7 @@ int main(void)
 {
     for (uint32_t i = 0; i < sizeof payload; i++)
         payload[i] = (uint8_t)(i * 31 + (i >> 8));
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"each variant has its form", each_variant_has_its_form},
         {"the log tells where the identifier lies", the_log_tells_where_the_identifier_lies},
         {"only 5.0 has the properties", only_5_0_has_the_properties},
@@ -254,5 +254,5 @@ int main(void)
         {"without memory there is no span and the log goes on",
          without_memory_there_is_no_span_and_the_log_goes_on},
     };
-    return SUITE_RUN("wirelog", cases);
+    return RUN_TESTS("wirelog", cases);
 }

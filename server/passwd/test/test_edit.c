@@ -128,11 +128,11 @@ static void what_is_neither_hash_nor_password_is_told(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a user is set and nothing else", a_user_is_set_and_nothing_else},
         {"a user is deleted and nothing else", a_user_is_deleted_and_nothing_else},
         {"plain text is hashed and hashes stay", plain_text_is_hashed_and_hashes_stay},
         {"what is neither hash nor password is told", what_is_neither_hash_nor_password_is_told},
     };
-    return SUITE_RUN("edit", cases);
+    return RUN_TESTS("edit", cases);
 }

@@ -139,7 +139,7 @@ static void structures_of_another_size_are_read_as_far_as_both_know_them(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"everything is copied", everything_is_copied},
         {"an answer is no pending and no other number", an_answer_is_no_pending_and_no_other_number},
         {"a message has to be one of MQTT", a_message_has_to_be_one_of_mqtt},
@@ -148,5 +148,5 @@ int main(void)
         {"structures of another size are read as far as both know them",
          structures_of_another_size_are_read_as_far_as_both_know_them},
     };
-    return SUITE_RUN("plugin answers", cases);
+    return RUN_TESTS("plugin answers", cases);
 }

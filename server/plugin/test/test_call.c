@@ -117,12 +117,12 @@ static void a_plugin_takes_part_where_it_has_a_function_and_says_so(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a copy needs nothing of what it was made from", a_copy_needs_nothing_of_what_it_was_made_from},
         {"an event is copied with all that it is about", an_event_is_copied_with_all_that_it_is_about},
         {"what is not there is not there in the copy", what_is_not_there_is_not_there_in_the_copy},
         {"a plugin takes part where it has a function and says so",
          a_plugin_takes_part_where_it_has_a_function_and_says_so},
     };
-    return SUITE_RUN("plugin calls", cases);
+    return RUN_TESTS("plugin calls", cases);
 }

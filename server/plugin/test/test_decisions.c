@@ -200,7 +200,7 @@ static void without_memory_what_is_there_goes_on(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"what was put in is found", what_was_put_in_is_found},
         {"a byte that was found can be changed", a_byte_that_was_found_can_be_changed},
         {"a topic that is too long is not kept", a_topic_that_is_too_long_is_not_kept},
@@ -211,5 +211,5 @@ int main(void)
          more_topics_than_there_is_room_for_allocate_nothing_either},
         {"without memory what is there goes on", without_memory_what_is_there_goes_on},
     };
-    return SUITE_RUN("decisions", cases);
+    return RUN_TESTS("decisions", cases);
 }

@@ -267,7 +267,7 @@ static void ticks_come_inline_and_on_threads(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"an inline plugin decides at once, on the thread that asks",
          an_inline_plugin_decides_at_once_on_the_thread_that_asks},
         {"what an inline plugin answers before it returns needs no way round",
@@ -288,5 +288,5 @@ int main(void)
          what_has_to_be_decided_at_once_is_denied_if_it_is_not},
         {"ticks come inline and on threads", ticks_come_inline_and_on_threads},
     };
-    return SUITE_RUN("plugin host", cases);
+    return RUN_TESTS("plugin host", cases);
 }

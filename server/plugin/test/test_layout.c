@@ -65,11 +65,11 @@ static void verdicts_and_events_have_the_numbers_that_they_had(void)
 int main(void)
 {
     _Static_assert(sizeof(void *) == 8, "the numbers are those of 64-bit machines");
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"every structure lies as it did", every_structure_lies_as_it_did},
         {"no field is missing in the table", no_field_is_missing_in_the_table},
         {"verdicts and events have the numbers that they had",
          verdicts_and_events_have_the_numbers_that_they_had},
     };
-    return SUITE_RUN("plugin layout", cases);
+    return RUN_TESTS("plugin layout", cases);
 }

@@ -94,12 +94,12 @@ int main(int argc, char **argv)
     if (argc != 2)
         return 2;
     directory = argv[1];
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a plugin of today is loaded", a_plugin_of_today_is_loaded},
         {"by its name it is found in the directory", by_its_name_it_is_found_in_the_directory},
         {"an older descriptor is taken as far as it goes", an_older_descriptor_is_taken_as_far_as_it_goes},
         {"a newer one is taken if it uses nothing unknown", a_newer_one_is_taken_if_it_uses_nothing_unknown},
         {"what is wrong is told", what_is_wrong_is_told},
     };
-    return SUITE_RUN("plugin loader", cases);
+    return RUN_TESTS("plugin loader", cases);
 }

@@ -133,7 +133,7 @@ static void of_all_who_want_to_end_a_question_one_does(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"an answer finds its question once", an_answer_finds_its_question_once},
         {"what became of a question is known until its place is needed",
          what_became_of_a_question_is_known_until_its_place_is_needed},
@@ -142,5 +142,5 @@ int main(void)
         {"a number that nobody gave out is no question", a_number_that_nobody_gave_out_is_no_question},
         {"of all who want to end a question, one does", of_all_who_want_to_end_a_question_one_does},
     };
-    return SUITE_RUN("plugin questions", cases);
+    return RUN_TESTS("plugin questions", cases);
 }

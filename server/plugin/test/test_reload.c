@@ -190,7 +190,7 @@ static void who_serves_clients_cannot_wait_for_itself(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a plugin that can reload goes on with its new settings",
          a_plugin_that_can_reload_goes_on_with_its_new_settings},
         {"on its own thread it reloads there", on_its_own_thread_it_reloads_there},
@@ -208,5 +208,5 @@ int main(void)
          a_plugin_cannot_use_a_broker_that_does_not_serve},
         {"who serves clients cannot wait for itself", who_serves_clients_cannot_wait_for_itself},
     };
-    return SUITE_RUN("plugin reload", cases);
+    return RUN_TESTS("plugin reload", cases);
 }

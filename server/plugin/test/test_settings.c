@@ -141,7 +141,7 @@ static void a_misspelt_key_is_found(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"keys are found with either dash", keys_are_found_with_either_dash},
         {"lists and maps are walked", lists_and_maps_are_walked},
         {"a number has to be one, and in its range", a_number_has_to_be_one_and_in_its_range},
@@ -149,5 +149,5 @@ int main(void)
         {"a text has to be one", a_text_has_to_be_one},
         {"a misspelt key is found", a_misspelt_key_is_found},
     };
-    return SUITE_RUN("plugin settings", cases);
+    return RUN_TESTS("plugin settings", cases);
 }

@@ -59,10 +59,10 @@ static void who_is_let_in_unvouched_is_not_vouched_for(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"every combination comes to what is documented", every_combination_comes_to_what_is_documented},
         {"nobody who was asked is not concerned", nobody_who_was_asked_is_not_concerned},
         {"who is let in unvouched is not vouched for", who_is_let_in_unvouched_is_not_vouched_for},
     };
-    return SUITE_RUN("plugin tally", cases);
+    return RUN_TESTS("plugin tally", cases);
 }

@@ -94,7 +94,7 @@ static void a_long_topic_is_not_kept(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"what was put is found for this topic and action alone",
          what_was_put_is_found_for_this_topic_and_action_alone},
         {"another epoch forgets everything", another_epoch_forgets_everything},
@@ -102,5 +102,5 @@ int main(void)
          of_many_topics_some_are_remembered_and_none_wrongly},
         {"a long topic is not kept", a_long_topic_is_not_kept},
     };
-    return SUITE_RUN("plugin verdicts", cases);
+    return RUN_TESTS("plugin verdicts", cases);
 }

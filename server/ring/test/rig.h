@@ -4,9 +4,8 @@
 #ifndef RING_TEST_RIG_H
 #define RING_TEST_RIG_H
 
-#include <CUnit/Basic.h>
-
 #include "server/ring/ring.h"
+#include "test/run.h"
 
 struct record {
     struct ring_operation operation;
@@ -55,8 +54,11 @@ void rig_write(int fd, const uint8_t *data, size_t length);
 void rig_read_pattern(int fd, size_t length);
 void rig_close(int fd);
 
-// The end of main: runs the tests; the first argument names the features to mask.
-int rig_run(const char *name, CU_TestInfo *tests, int argc, char **argv);
+// Takes the features that the command line masks; false if there is none of such a name.
+bool rig_mask(int argc, char **argv);
+
+// The end of main.
+#define RIG_RUN(name, tests) (rig_mask(argc, argv) ? RUN_TESTS(name, tests) : EXIT_FAILURE)
 
 #define RIG_SMALL ((struct ring_options){.entries = 64, .buffer_count = 16, .buffer_bytes = 4096})
 

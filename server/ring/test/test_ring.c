@@ -359,7 +359,7 @@ static void test_start_again_from_the_event(void)
 
 int main(int argc, char **argv)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"accept: one after the other until cancelled", test_accept_many},
         {"accept: out of descriptors is an end", test_accept_out_of_descriptors},
         {"echo over loopback", test_echo_tcp},
@@ -374,7 +374,6 @@ int main(int argc, char **argv)
         {"wait: returns after its timeout", test_wait_returns_after_its_timeout},
         {"wait: ends at an event", test_wait_ends_at_an_event},
         {"an operation starts again from its final event", test_start_again_from_the_event},
-        CU_TEST_INFO_NULL,
     };
-    return rig_run("ring", tests, argc, argv);
+    return RIG_RUN("ring", tests);
 }

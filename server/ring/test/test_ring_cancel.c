@@ -268,7 +268,7 @@ static void test_shutdown_then_cancel(void)
 
 int main(int argc, char **argv)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"idle: harmless", test_idle_is_harmless},
         {"before the submission", test_before_submission},
         {"while armed", test_while_armed},
@@ -282,7 +282,6 @@ int main(int argc, char **argv)
         {"a send to a full socket", test_send_to_full_socket},
         {"a send before its submission", test_send_before_submission},
         {"shut down, then cancelled", test_shutdown_then_cancel},
-        CU_TEST_INFO_NULL,
     };
-    return rig_run("ring cancel", tests, argc, argv);
+    return RIG_RUN("ring cancel", tests);
 }

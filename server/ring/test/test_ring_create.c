@@ -247,7 +247,7 @@ static void test_destroy_nothing(void)
 
 int main(int argc, char **argv)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"forbidden by a seccomp filter", test_forbidden_by_seccomp},
         {"not there", test_not_there},
         {"too old", test_too_old},
@@ -259,7 +259,6 @@ int main(int argc, char **argv)
         {"the smallest ring and a large one", test_sizes},
         {"foreign operations are refused", test_foreign_operations_are_refused},
         {"destroying nothing", test_destroy_nothing},
-        CU_TEST_INFO_NULL,
     };
-    return rig_run("ring create", tests, argc, argv);
+    return RIG_RUN("ring create", tests);
 }

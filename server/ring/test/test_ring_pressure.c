@@ -248,7 +248,7 @@ static void test_few_system_calls(void)
 
 int main(int argc, char **argv)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"two buffers for fifty connections", test_two_buffers_for_fifty},
         {"one peer cannot starve others", test_one_peer_cannot_starve_others},
         {"more operations than entries", test_more_operations_than_entries},
@@ -257,7 +257,6 @@ int main(int argc, char **argv)
         {"8 MB to a slow reader", test_slow_reader},
         {"a fast writer", test_fast_writer},
         {"few system calls", test_few_system_calls},
-        CU_TEST_INFO_NULL,
     };
-    return rig_run("ring pressure", tests, argc, argv);
+    return RIG_RUN("ring pressure", tests);
 }

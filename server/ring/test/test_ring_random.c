@@ -192,11 +192,10 @@ int main(int argc, char **argv)
     uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : random_entropy();
     printf("seed 0x%llx (give it as the second argument to repeat this run)\n", (unsigned long long)seed);
     random_seed(&random_state, seed);
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"few entries, few buffers", test_few_entries_and_buffers},
         {"many entries, few buffers", test_many_entries_few_buffers},
         {"enough of all", test_enough_of_all},
-        CU_TEST_INFO_NULL,
     };
-    return rig_run("ring random", tests, argc, argv);
+    return RIG_RUN("ring random", tests);
 }

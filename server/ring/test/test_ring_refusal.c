@@ -96,11 +96,10 @@ static void test_interrupted(void)
 
 int main(int argc, char **argv)
 {
-    CU_TestInfo tests[] = {
+    static const CU_TestInfo tests[] = {
         {"a full backlog of completions", test_busy},
         {"a kernel short of memory", test_again},
         {"signals", test_interrupted},
-        CU_TEST_INFO_NULL,
     };
-    return rig_run("ring refusal", tests, argc, argv);
+    return RIG_RUN("ring refusal", tests);
 }

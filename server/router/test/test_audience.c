@@ -71,11 +71,11 @@ static void an_array_shrinks_with_its_audience(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a single subscriber needs no array", a_single_subscriber_needs_no_array},
         {"the last seat fills the gap and nobody else moves",
          the_last_seat_fills_the_gap_and_nobody_else_moves},
         {"an array shrinks with its audience", an_array_shrinks_with_its_audience},
     };
-    return SUITE_RUN("audience", cases);
+    return RUN_TESTS("audience", cases);
 }

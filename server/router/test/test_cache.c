@@ -263,7 +263,7 @@ static void a_topic_larger_than_all_may_be_is_not_remembered(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"what was put in is found", what_was_put_in_is_found},
         {"a later generation makes it stale", a_later_generation_makes_it_stale},
         {"the latest is found without its hash", the_latest_is_found_without_its_hash},
@@ -281,5 +281,5 @@ int main(void)
         {"the same topics again allocate nothing", the_same_topics_again_allocate_nothing},
         {"room that is far too large is given back", room_that_is_far_too_large_is_given_back},
     };
-    return SUITE_RUN("cache", cases);
+    return RUN_TESTS("cache", cases);
 }

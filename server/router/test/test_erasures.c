@@ -60,12 +60,12 @@ static void an_erasure_that_was_repeated_is_as_young_as_its_repetition(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"stamps are ordered by time and then by shard", stamps_are_ordered_by_time_and_then_by_shard},
         {"the latest erasure of a topic is remembered", the_latest_erasure_of_a_topic_is_remembered},
         {"the oldest is forgotten when the ring is full", the_oldest_is_forgotten_when_the_ring_is_full},
         {"an erasure that was repeated is as young as its repetition",
          an_erasure_that_was_repeated_is_as_young_as_its_repetition},
     };
-    return SUITE_RUN("erasures", cases);
+    return RUN_TESTS("erasures", cases);
 }

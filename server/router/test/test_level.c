@@ -91,12 +91,12 @@ static void the_longest_path_comes_back_as_it_was(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"the same text below another parent is another node",
          the_same_text_below_another_parent_is_another_node},
         {"a level that is there is not made again", a_level_that_is_there_is_not_made_again},
         {"a path comes back as it was", a_path_comes_back_as_it_was},
         {"the longest path comes back as it was", the_longest_path_comes_back_as_it_was},
     };
-    return SUITE_RUN("level", cases);
+    return RUN_TESTS("level", cases);
 }

@@ -423,7 +423,7 @@ static void shards_that_hear_late_agree_in_the_end(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"the latest message of a topic is kept", the_latest_message_of_a_topic_is_kept},
         {"an empty payload erases and is never kept", an_empty_payload_erases_and_is_never_kept},
         {"what is older changes nothing", what_is_older_changes_nothing},
@@ -439,5 +439,5 @@ int main(void)
         {"wildcards walk only their branches", wildcards_walk_only_their_branches},
         {"shards that hear late agree in the end", shards_that_hear_late_agree_in_the_end},
     };
-    return SUITE_RUN("retained", cases);
+    return RUN_TESTS("retained", cases);
 }

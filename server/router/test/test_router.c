@@ -515,7 +515,7 @@ static void the_router_agrees_with_a_list(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"filters match topics", filters_match_topics},
         {"filters collect retained topics", filters_collect_retained_topics},
         {"changes tell whether the other shards must know", changes_tell_whether_the_other_shards_must_know},
@@ -529,5 +529,5 @@ int main(void)
          matching_the_same_topics_again_allocates_nothing},
         {"the router agrees with a list", the_router_agrees_with_a_list},
     };
-    return SUITE_RUN("router", cases);
+    return RUN_TESTS("router", cases);
 }

@@ -218,7 +218,7 @@ static void nothing_is_left_after_random_changes(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a match visits few nodes among many filters", a_match_visits_few_nodes_among_many_filters},
         {"many subscribers of one filter leave in any order",
          many_subscribers_of_one_filter_leave_in_any_order},
@@ -231,5 +231,5 @@ int main(void)
         {"interest alone keeps a filter", interest_alone_keeps_a_filter},
         {"nothing is left after random changes", nothing_is_left_after_random_changes},
     };
-    return SUITE_RUN("tree", cases);
+    return RUN_TESTS("tree", cases);
 }

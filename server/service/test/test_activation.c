@@ -124,7 +124,7 @@ static void test_descriptor_that_is_not_there(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"nothing is passed", test_nothing_is_passed},
         {"meant for another process", test_meant_for_another_process},
         {"names", test_names},
@@ -133,5 +133,5 @@ int main(void)
         {"from the environment", test_from_environment},
         {"a descriptor that is not there", test_descriptor_that_is_not_there},
     };
-    return SUITE_RUN("activation", cases);
+    return RUN_TESTS("activation", cases);
 }

@@ -145,7 +145,7 @@ static void test_watchdog(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"nobody to tell", test_nobody_to_tell},
         {"what is told", test_what_is_told},
         {"a long status is cut", test_long_status_is_cut},
@@ -153,5 +153,5 @@ int main(void)
         {"a socket that cannot be", test_socket_that_cannot_be},
         {"the watchdog", test_watchdog},
     };
-    return SUITE_RUN("notify", cases);
+    return RUN_TESTS("notify", cases);
 }

@@ -164,11 +164,11 @@ static void test_faults_are_one_line(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"root becomes somebody", test_root_becomes_somebody},
         {"root stays by choice", test_root_stays_by_choice},
         {"capabilities of others go", test_capabilities_of_others_go},
         {"faults are one line", test_faults_are_one_line},
     };
-    return SUITE_RUN("privileges", cases);
+    return RUN_TESTS("privileges", cases);
 }

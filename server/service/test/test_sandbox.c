@@ -203,7 +203,7 @@ static void test_abort(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"what serving needs", test_what_serving_needs},
         {"what is refused", test_what_is_refused},
         {"what ends the process", test_what_ends_the_process},
@@ -213,5 +213,5 @@ int main(void)
         printf("skipped: %s\n", sandbox_impossible());
         return SKIPPED;
     }
-    return SUITE_RUN("sandbox", cases);
+    return RUN_TESTS("sandbox", cases);
 }

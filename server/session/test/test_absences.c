@@ -92,12 +92,12 @@ static void a_client_that_is_back_is_not_absent(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"nobody is due while nobody is away", nobody_is_due_while_nobody_is_away},
         {"a session is due when its time has passed", a_session_is_due_when_its_time_has_passed},
         {"who left first is due first", who_left_first_is_due_first},
         {"the interval may change at any time", the_interval_may_change_at_any_time},
         {"a client that is back is not absent", a_client_that_is_back_is_not_absent},
     };
-    return SUITE_RUN("absences", cases);
+    return RUN_TESTS("absences", cases);
 }

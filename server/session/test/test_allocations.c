@@ -180,7 +180,7 @@ static void packets_from_clients_allocate_nothing(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"QoS 0 allocates nothing", qos_0_allocates_nothing},
         {"QoS 1 takes one message for each publication from a pool",
          qos_1_takes_one_message_for_each_publication_from_a_pool},
@@ -191,5 +191,5 @@ int main(void)
          absent_clients_cost_the_message_and_their_queues},
         {"packets from clients allocate nothing", packets_from_clients_allocate_nothing},
     };
-    return SUITE_RUN("allocations", cases);
+    return RUN_TESTS("allocations", cases);
 }

@@ -248,7 +248,7 @@ static void the_name_of_the_protocol_is_seen_in_any_body(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"every served version is accepted", every_served_version_is_accepted},
         {"what CONNECT says is kept", what_connect_says_is_kept},
         {"a session that was present is told of", a_session_that_was_present_is_told_of},
@@ -268,5 +268,5 @@ int main(void)
         {"the shard may refuse what was accepted so far", the_shard_may_refuse_what_was_accepted_so_far},
         {"the name of the protocol is seen in any body", the_name_of_the_protocol_is_seen_in_any_body},
     };
-    return SUITE_RUN("connect", cases);
+    return RUN_TESTS("connect", cases);
 }

@@ -341,7 +341,7 @@ static void without_memory_the_stream_ends(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"whole packets are given out in place", whole_packets_are_given_out_in_place},
         {"nothing fed is nothing to give", nothing_fed_is_nothing_to_give},
         {"a stream may be cut at any byte", a_stream_may_be_cut_at_any_byte},
@@ -360,5 +360,5 @@ int main(void)
         {"a cut packet alone can be taken along", a_cut_packet_alone_can_be_taken_along},
         {"without memory the stream ends", without_memory_the_stream_ends},
     };
-    return SUITE_RUN("inbox", cases);
+    return RUN_TESTS("inbox", cases);
 }

@@ -314,7 +314,7 @@ static void silence_ends_a_link_at_one_and_a_half_keep_alives(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a ping is answered", a_ping_is_answered},
         {"DISCONNECT ends the link without the will", disconnect_ends_the_link_without_the_will},
         {"any other end leaves the will", any_other_end_leaves_the_will},
@@ -336,5 +336,5 @@ int main(void)
         {"silence ends a link at one and a half keep-alives",
          silence_ends_a_link_at_one_and_a_half_keep_alives},
     };
-    return SUITE_RUN("link", cases);
+    return RUN_TESTS("link", cases);
 }

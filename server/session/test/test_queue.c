@@ -225,7 +225,7 @@ static void without_memory_a_message_is_refused_and_the_rest_kept(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a delivery comes out of its slot as it went in", a_delivery_comes_out_of_its_slot_as_it_went_in},
         {"the first in is the first out", the_first_in_is_the_first_out},
         {"those at QoS 0 are counted", those_at_qos_0_are_counted},
@@ -239,5 +239,5 @@ int main(void)
         {"without memory a message is refused and the rest kept",
          without_memory_a_message_is_refused_and_the_rest_kept},
     };
-    return SUITE_RUN("queue", cases);
+    return RUN_TESTS("queue", cases);
 }

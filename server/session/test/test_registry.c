@@ -89,12 +89,12 @@ static void the_client_id_is_copied(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"sessions are found by their whole client id", sessions_are_found_by_their_whole_client_id},
         {"equal hashes are told apart", equal_hashes_are_told_apart},
         {"many sessions are found and taken out one by one",
          many_sessions_are_found_and_taken_out_one_by_one},
         {"the client id is copied", the_client_id_is_copied},
     };
-    return SUITE_RUN("registry", cases);
+    return RUN_TESTS("registry", cases);
 }

@@ -133,7 +133,7 @@ static void destroying_gives_back_what_was_not_taken(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"messages come in order, at the lower QoS, and marked retained",
          messages_come_in_order_at_the_lower_qos_and_marked_retained},
         {"a message stays the next until it was taken", a_message_stays_the_next_until_it_was_taken},
@@ -143,5 +143,5 @@ int main(void)
         {"an empty batch leaves no trace", an_empty_batch_leaves_no_trace},
         {"destroying gives back what was not taken", destroying_gives_back_what_was_not_taken},
     };
-    return SUITE_RUN("replay", cases);
+    return RUN_TESTS("replay", cases);
 }

@@ -313,7 +313,7 @@ static void no_session_is_no_session_to_destroy(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a PUBLISH not acknowledged comes again as a duplicate",
          a_publish_not_acknowledged_comes_again_as_a_duplicate},
         {"a message whose bytes never left comes again too",
@@ -337,5 +337,5 @@ int main(void)
         {"a session gives back everything it held", a_session_gives_back_everything_it_held},
         {"no session is no session to destroy", no_session_is_no_session_to_destroy},
     };
-    return SUITE_RUN("resume", cases);
+    return RUN_TESTS("resume", cases);
 }

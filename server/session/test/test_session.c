@@ -666,7 +666,7 @@ static void any_allocation_may_fail_and_nothing_leaks(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"QoS 0 leaves as it is", qos_0_leaves_as_it_is},
         {"QoS 1 ends with PUBACK", qos_1_ends_with_puback},
         {"QoS 2 goes through its four packets", qos_2_goes_through_its_four_packets},
@@ -715,5 +715,5 @@ int main(void)
         {"without a slot a message waits", without_a_slot_a_message_waits},
         {"any allocation may fail and nothing leaks", any_allocation_may_fail_and_nothing_leaks},
     };
-    return SUITE_RUN("session", cases);
+    return RUN_TESTS("session", cases);
 }

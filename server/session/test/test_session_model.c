@@ -293,8 +293,8 @@ static void every_message_arrives_as_its_qos_promises(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"every message arrives as its QoS promises", every_message_arrives_as_its_qos_promises},
     };
-    return SUITE_RUN("session model", cases);
+    return RUN_TESTS("session model", cases);
 }

@@ -84,11 +84,11 @@ static void what_was_not_released_goes_with_the_store(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"an empty store releases nothing", an_empty_store_releases_nothing},
         {"what is committed is released in order, and once", what_is_committed_is_released_in_order_and_once},
         {"a steady stream allocates nothing", a_steady_stream_allocates_nothing},
         {"what was not released goes with the store", what_was_not_released_goes_with_the_store},
     };
-    return SUITE_RUN("store", cases);
+    return RUN_TESTS("store", cases);
 }

@@ -334,7 +334,7 @@ static void websocket_behind_a_proxy_header(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"nothing wanted is no layers", nothing_wanted_is_no_layers},
         {"an upgrade is answered wherever it is cut", an_upgrade_is_answered_wherever_it_is_cut},
         {"frames behind the request are not lost", frames_behind_the_request_are_not_lost},
@@ -353,5 +353,5 @@ int main(void)
         {"no PROXY header where there must be one fails", no_proxy_header_where_there_must_be_one_fails},
         {"WebSocket behind a PROXY header", websocket_behind_a_proxy_header},
     };
-    return SUITE_RUN("layers", cases);
+    return RUN_TESTS("layers", cases);
 }

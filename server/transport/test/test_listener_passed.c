@@ -175,7 +175,7 @@ static void test_who_can_reach_it(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"adopted", test_adopted},
         {"the file of an adopted one stays", test_adopted_file_stays},
         {"what cannot be adopted", test_not_to_be_adopted},
@@ -183,5 +183,5 @@ int main(void)
         {"fits its address of IPv6", test_fits_its_address_of_ipv6},
         {"who can reach it", test_who_can_reach_it},
     };
-    return SUITE_RUN("listeners over sockets", cases);
+    return RUN_TESTS("listeners over sockets", cases);
 }

@@ -415,7 +415,7 @@ static void test_no_memory(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a handshake in both versions", test_handshake},
         {"what is ready leaves in one send", test_sends},
         {"an older version is refused", test_version_min},
@@ -433,5 +433,5 @@ int main(void)
         {"a forged record", test_forged},
         {"no memory", test_no_memory},
     };
-    return SUITE_RUN("transport/tls", cases);
+    return RUN_TESTS("transport/tls", cases);
 }

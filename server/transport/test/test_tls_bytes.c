@@ -382,7 +382,7 @@ static void test_move(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"one byte at a time", test_one_by_one},
         {"transfers with random cuts and short sends", test_transfer},
         {"many spans make one record", test_records},
@@ -396,5 +396,5 @@ int main(void)
         {"empty records", test_empty_records},
         {"another thread's pool", test_move},
     };
-    return SUITE_RUN("transport/tls_bytes", cases);
+    return RUN_TESTS("transport/tls_bytes", cases);
 }

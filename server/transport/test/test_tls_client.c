@@ -300,7 +300,7 @@ static void test_ticket_forged(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"a certificate is required", test_required},
         {"a certificate is optional", test_optional},
         {"a revoked certificate", test_revoked},
@@ -311,5 +311,5 @@ int main(void)
         {"a session is resumed", test_resumed},
         {"a forged ticket", test_ticket_forged},
     };
-    return SUITE_RUN("transport/tls_client", cases);
+    return RUN_TESTS("transport/tls_client", cases);
 }

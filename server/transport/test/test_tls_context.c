@@ -249,7 +249,7 @@ static void test_reload(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"certificate and key", test_certificate},
         {"a file that may not be read", test_unreadable},
         {"a key with a passphrase", test_passphrase},
@@ -262,7 +262,7 @@ int main(void)
         {"no memory", test_no_memory},
         {"made again and again", test_reload},
     };
-    int status = SUITE_RUN("transport/tls_context", cases);
+    int status = RUN_TESTS("transport/tls_context", cases);
     (void)file_of(NULL);
     return status;
 }

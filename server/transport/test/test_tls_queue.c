@@ -106,11 +106,11 @@ static void test_no_memory(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"bytes leave in order, whatever the sends", test_order},
         {"at rest it holds nothing", test_at_rest},
         {"chunks are used again", test_pool},
         {"no memory", test_no_memory},
     };
-    return SUITE_RUN("transport/tls_queue", cases);
+    return RUN_TESTS("transport/tls_queue", cases);
 }

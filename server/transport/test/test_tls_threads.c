@@ -117,9 +117,9 @@ static void test_newer(void)
 
 int main(void)
 {
-    static const struct suite_case cases[] = {
+    static const CU_TestInfo cases[] = {
         {"two threads share a context, TLS 1.2", test_older},
         {"two threads share a context, TLS 1.3", test_newer},
     };
-    return SUITE_RUN("transport/tls_threads", cases);
+    return RUN_TESTS("transport/tls_threads", cases);
 }
