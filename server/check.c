@@ -34,8 +34,7 @@ static bool check_fail(const char *line)
     return false;
 }
 
-// What the files hold that the plugins of authentication and access read.
-bool check_access(const struct config *config)
+bool check_access(const struct config *config, bool aloud)
 {
     char line[ACL_FILE_ERROR_BYTES];
     _Static_assert(ACL_FILE_ERROR_BYTES >= PASSWORD_FILE_LINE_BYTES, "one room for both");
@@ -45,7 +44,7 @@ bool check_access(const struct config *config)
         password_file_unref(file);
         if (failed)
             return check_fail(line);
-        if (line[0] != '\0')
+        if (aloud && line[0] != '\0')
             log_warning("%s", line);
     }
     const char *acl_file = config->topic_check.acl_file.path;
@@ -59,7 +58,7 @@ bool check_access(const struct config *config)
 
 bool check_config(const struct config *config)
 {
-    return check_files(config) && check_user(config) && check_access(config) && listeners_check(config);
+    return check_files(config) && check_user(config) && check_access(config, true) && listeners_check(config);
 }
 
 bool check_anybody(const struct config *config)

@@ -11,8 +11,9 @@ WARN_UNUSED bool check_files(const struct config *config);
 // Whether there is the user that it names. Returns false after one line.
 WARN_UNUSED bool check_user(const struct config *config);
 
-// Whether its password file and its ACL file hold what they should. Returns false after one line.
-WARN_UNUSED bool check_access(const struct config *config);
+// Whether its password file and its ACL file hold what they should. Returns false after one line. `aloud`:
+// also says what is doubtful about them, as the plugins do that read them later.
+WARN_UNUSED bool check_access(const struct config *config, bool aloud);
 
 // All of this, and whether the files hold what they should: all that opening and loading would find, with
 // nothing kept of it. Returns false after one line.

@@ -18,7 +18,7 @@ static const struct config *load(const char *path)
         log_error("%s", error);
         return NULL;
     }
-    if (check_files(config) && check_access(config))
+    if (check_files(config) && check_access(config, false))
         return config;
     config_unref(config);
     return NULL;

@@ -2,13 +2,14 @@
 """Who gets in with a password file: the forms of hashes, odd passwords, lists of plugins, and what a refused client may not touch."""
 
 import signal
+import subprocess
 import time
 
 import argon2
 import credentials
 import packet as mqtt
 import pytest
-from broker import Broker, settings_with, to_yaml
+from broker import HBMQTT, WRAPPER, Broker, settings_with, to_yaml
 from credentials import FORMS, SECRET, next_source, sha512
 from deadline import wait_until
 from peer import Peer, fence
@@ -424,6 +425,18 @@ def test_a_file_that_has_changed_holds_after_sighup(make_broker, tmp_path, try_i
     wait_until(lambda: try_in(broker, "carol", "third") == GOOD, "the file is read again")
     assert [try_in(broker, *one) for one in (("alice", SECRET), ("alice", "changed"), ("bob", "another"))] == [WRONG, GOOD, WRONG]
     inside.ping()
+
+
+def test_a_file_that_everybody_may_read_is_told_once_each_time_that_it_is_read(make_broker, users):
+    users.chmod(0o644)
+    broker = make_broker(auth={"allow-anonymous": False, "password-file": users})
+    told = f"{users}: everybody on this machine may read it"
+    assert broker.process.stderr().count(told) == 1
+    broker.process.signal(signal.SIGHUP)
+    broker.process.err.wait_match(".*configuration read again.*")
+    assert broker.process.stderr().count(told) == 2
+    checked = subprocess.run([*WRAPPER, HBMQTT, "--check", "-c", broker.directory / "hbmqtt.yaml"], capture_output=True, text=True, timeout=60, check=True)
+    assert checked.stderr.count(told) == 1
 
 
 def test_a_file_that_is_wrong_changes_nothing(make_broker, users, try_in):
