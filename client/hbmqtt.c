@@ -11,6 +11,8 @@
 #include <errno.h>
 #include <unistd.h>
 
+#define WINDOW_PATIENCE_MS 10
+
 // A call that waits for something of its own to end.
 struct waiter {
     const struct hbmqtt_call *call; // whom the program wants told; NULL: nobody
@@ -227,16 +229,25 @@ int hbmqtt_disconnect(struct hbmqtt_client *client, const struct hbmqtt_call *ca
 
 static bool has_room_or_is_away(const struct link *link, const void *context)
 {
-    return link->core.state != CORE_OPEN || core_can_publish(&link->core, 0);
+    const uint8_t *qos = context;
+    return link->core.state != CORE_OPEN || core_can_publish(&link->core, *qos);
+}
+
+static bool has_half_free_or_is_away(const struct link *link)
+{
+    const struct core *core = &link->core;
+    return core->state != CORE_OPEN || core->outbound.publishing <= core->outbound.limits.inflight_max / 2;
 }
 
 // A full window is left alone until half of it is free, so that the next messages share a system call as
-// well.
-static bool has_half_free_or_is_away(const struct link *link, const void *context)
+// well; but not for long, since a broker may keep its acknowledgements until more has come.
+static int client_wait_for_room(struct link *link, uint8_t qos)
 {
-    const struct core *core = &link->core;
-    return core->state != CORE_OPEN ||
-           (core_can_publish(core, 1) && core->outbound.publishing <= core->outbound.limits.inflight_max / 2);
+    int status = link_wait(link, has_room_or_is_away, &qos);
+    uint64_t deadline_ms = clock_now_ms() + WINDOW_PATIENCE_MS;
+    while (status == 0 && qos != 0 && !has_half_free_or_is_away(link))
+        status = link_turn(link, deadline_ms, -1, NULL);
+    return status == HBMQTT_ERROR_TIMEOUT || link->core.state != CORE_OPEN ? 0 : status;
 }
 
 static bool queue_has_room(const struct link *link, const void *context)
@@ -255,7 +266,7 @@ static int client_publish_patiently(struct hbmqtt_client *client, const struct h
         return status;
     uint8_t qos = message->qos <= 2 ? message->qos : 0; // it is judged later
     if (link->core.state == CORE_OPEN && !core_can_publish(&link->core, qos))
-        status = link_wait(link, qos == 0 ? has_room_or_is_away : has_half_free_or_is_away, NULL);
+        status = client_wait_for_room(link, qos);
     while (status == 0 && (status = client_publish(client, message, descriptor, size, call)) == CORE_WAIT)
         status = link_wait(link, queue_has_room, NULL);
     if (status != 0)

@@ -350,6 +350,51 @@ static void started_publishes_share_round_trips(void)
     peer_end();
 }
 
+static void peer_expect_publishes(int fd, char first, char last)
+{
+    for (char id = first; id <= last; id++) {
+        const char publish[] = {0x32, 6, 0, 1, 'a', 0, id, 'x'};
+        peer_expect(fd, publish, sizeof publish);
+    }
+}
+
+static void peer_acknowledge(int fd, char first, char last)
+{
+    char pubacks[256 * 4];
+    size_t size = 0;
+    for (char id = first; id <= last; id++, size += 4)
+        memcpy(pubacks + size, (char[]){0x40, 2, 0, id}, 4);
+    peer_send(fd, pubacks, size);
+}
+
+// Its last acknowledgements leave less than half of the window free.
+static void script_wait_for_more(int fd)
+{
+    ACCEPT_CLIENT;
+    peer_expect_publishes(fd, 1, 10);
+    peer_acknowledge(fd, 1, 8);
+    peer_expect_publishes(fd, 11, 18);
+    peer_acknowledge(fd, 9, 10);
+    peer_expect_publishes(fd, 19, 20);
+    peer_acknowledge(fd, 11, 20);
+    EXPECT(DISCONNECT);
+}
+
+static void a_broker_that_waits_for_more_gets_it(void)
+{
+    struct hbmqtt_options options = options_usual();
+    struct hbmqtt_message message = message_of("a", "x", 1);
+    options.inflight_max = 10;
+    peer_begin(script_wait_for_more);
+    struct hbmqtt_client *client = client_connected(&options);
+    for (unsigned i = 0; i < 20; i++)
+        CU_ASSERT_EQUAL_FATAL(hbmqtt_publish_start(client, &message, NULL), 0);
+    CU_ASSERT_EQUAL(hbmqtt_flush(client), 0);
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client, NULL), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
 static void script_die_in_publish(int fd)
 {
     ACCEPT_CLIENT;
@@ -567,6 +612,7 @@ int main(void)
         {"without a connection every call says so", without_a_connection_every_call_says_so},
         {"publish waits for what its quality asks", publish_waits_for_what_its_quality_asks},
         {"started publishes share round trips", started_publishes_share_round_trips},
+        {"a broker that waits for more gets it", a_broker_that_waits_for_more_gets_it},
         {"a loss in the middle is told again and again", a_loss_in_the_middle_is_told_again_and_again},
         {"messages are delivered before the loss is", messages_are_delivered_before_the_loss_is},
         {"deliver waits as long as it is told", deliver_waits_as_long_as_it_is_told},
