@@ -342,13 +342,12 @@ def test_one_that_leaves_before_its_answer(slow, client, peers):
 
 def test_two_with_one_id_the_later_answer_takes_over(slow, peers, client):
     broker = slow()
-    first, second = peers("first", at=broker), peers("second", at=broker)
-    first.send(mqtt.connect("one", clean=False, **LATE))
-    second.send(mqtt.connect("one", clean=False, **LATE))
-    first.expect(mqtt.CONNACK, code=GOOD, session_present=False)
-    second.expect(mqtt.CONNACK, code=GOOD, session_present=True)
-    first.expect_close()
-    second.ping()
+    both = peers("one", at=broker), peers("other", at=broker)
+    for one in both:
+        one.send(mqtt.connect("one", clean=False, **LATE))
+    present = {one.expect(mqtt.CONNACK, code=GOOD).session_present: one for one in both}
+    present[False].expect_close()
+    present[True].ping()
 
 
 def test_one_that_waits_does_not_hold_up_its_live_session(slow, peers, client):

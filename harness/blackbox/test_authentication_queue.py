@@ -100,8 +100,9 @@ def test_one_address_does_not_take_all_places(start, peers):
     waiting = [peers(at=broker, source=greedy) for _ in range(12)]
     for one in waiting:
         one.send(mqtt.connect("", username="alice", password=SECRET))
-    assert waiting[-1].expect(mqtt.CONNACK).code == UNAVAILABLE
     assert code_of(peers(at=broker, source=next_source()), SECRET) == GOOD
+    codes = [one.expect(mqtt.CONNACK, 60).code for one in waiting]
+    assert codes.count(GOOD) >= 6 and UNAVAILABLE in codes
 
 
 # Many at once
