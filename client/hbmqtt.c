@@ -233,19 +233,20 @@ static bool has_room_or_is_away(const struct link *link, const void *context)
     return link->core.state != CORE_OPEN || core_can_publish(&link->core, *qos);
 }
 
-static bool has_half_free_or_is_away(const struct link *link)
+static bool has_an_eighth_free_or_is_away(const struct link *link)
 {
     const struct core *core = &link->core;
-    return core->state != CORE_OPEN || core->outbound.publishing <= core->outbound.limits.inflight_max / 2;
+    uint32_t window = core->outbound.limits.inflight_max;
+    return core->state != CORE_OPEN || core->outbound.publishing <= window - window / 8;
 }
 
-// A full window is left alone until half of it is free, so that the next messages share a system call as
+// A full window is left alone until an eighth of it is free, so that the next messages share a system call as
 // well; but not for long, since a broker may keep its acknowledgements until more has come.
 static int client_wait_for_room(struct link *link, uint8_t qos)
 {
     int status = link_wait(link, has_room_or_is_away, &qos);
     uint64_t deadline_ms = clock_now_ms() + WINDOW_PATIENCE_MS;
-    while (status == 0 && qos != 0 && !has_half_free_or_is_away(link))
+    while (status == 0 && qos != 0 && !has_an_eighth_free_or_is_away(link))
         status = link_turn(link, deadline_ms, -1, NULL);
     return status == HBMQTT_ERROR_TIMEOUT || link->core.state != CORE_OPEN ? 0 : status;
 }

@@ -405,10 +405,10 @@ HBMQTT_API HBMQTT_WARN_UNUSED int hbmqtt_publish(struct hbmqtt_client *client,
                                                  const struct hbmqtt_call *call);
 
 // Publishes without waiting for the acknowledgement: the payload is copied, and the bytes leave in this
-// call or in a later one that waits. With `inflight_max` messages unacknowledged it waits until half of
-// them are acknowledged, or one is and ten milliseconds have passed, and at `output_bytes_max` until there
-// is room. Many calls and one hbmqtt_flush cost one round trip instead of many. Messages leave in the
-// order of the calls. While the handle reconnects the message is queued, and when the queue is full
+// call or in a later one that waits. With `inflight_max` messages unacknowledged it waits until an eighth
+// of them are acknowledged, or one is and ten milliseconds have passed, and at `output_bytes_max` until
+// there is room. Many calls and one hbmqtt_flush cost one round trip instead of many. Messages leave in
+// the order of the calls. While the handle reconnects the message is queued, and when the queue is full
 // queue_policy says whether it waits. `done` of `call` tells the end, as with hbmqtt_publish_async.
 //
 // Errors: as hbmqtt_publish, but after any of them the message was not taken.

@@ -367,16 +367,16 @@ static void peer_acknowledge(int fd, char first, char last)
     peer_send(fd, pubacks, size);
 }
 
-// Its last acknowledgements leave less than half of the window free.
+// It acknowledges less than the eighth of the window that is worth a system call, and waits.
 static void script_wait_for_more(int fd)
 {
     ACCEPT_CLIENT;
-    peer_expect_publishes(fd, 1, 10);
-    peer_acknowledge(fd, 1, 8);
-    peer_expect_publishes(fd, 11, 18);
-    peer_acknowledge(fd, 9, 10);
-    peer_expect_publishes(fd, 19, 20);
-    peer_acknowledge(fd, 11, 20);
+    peer_expect_publishes(fd, 1, 80);
+    peer_acknowledge(fd, 1, 20);
+    peer_expect_publishes(fd, 81, 100);
+    peer_acknowledge(fd, 21, 25);
+    peer_expect_publishes(fd, 101, 105);
+    peer_acknowledge(fd, 26, 105);
     EXPECT(DISCONNECT);
 }
 
@@ -384,10 +384,10 @@ static void a_broker_that_waits_for_more_gets_it(void)
 {
     struct hbmqtt_options options = options_usual();
     struct hbmqtt_message message = message_of("a", "x", 1);
-    options.inflight_max = 10;
+    options.inflight_max = 80;
     peer_begin(script_wait_for_more);
     struct hbmqtt_client *client = client_connected(&options);
-    for (unsigned i = 0; i < 20; i++)
+    for (unsigned i = 0; i < 105; i++)
         CU_ASSERT_EQUAL_FATAL(hbmqtt_publish_start(client, &message, NULL), 0);
     CU_ASSERT_EQUAL(hbmqtt_flush(client), 0);
     CU_ASSERT_EQUAL(hbmqtt_disconnect(client, NULL), 0);
