@@ -245,8 +245,10 @@ static bool has_an_eighth_free_or_is_away(const struct link *link)
 static int client_wait_for_room(struct link *link, uint8_t qos)
 {
     int status = link_wait(link, has_room_or_is_away, &qos);
+    if (status != 0 || qos == 0)
+        return status;
     uint64_t deadline_ms = clock_now_ms() + WINDOW_PATIENCE_MS;
-    while (status == 0 && qos != 0 && !has_an_eighth_free_or_is_away(link))
+    while (status == 0 && !has_an_eighth_free_or_is_away(link))
         status = link_turn(link, deadline_ms, -1, NULL);
     return status == HBMQTT_ERROR_TIMEOUT || link->core.state != CORE_OPEN ? 0 : status;
 }

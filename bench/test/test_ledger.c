@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // What the load generator counts as delivered, lost, repeated and misrouted, and when a publisher may go on.
-
 #include "bench/ledger.h"
 #include "test/run.h"
 

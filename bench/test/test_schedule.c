@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 // The timetable of the open loop, and which latencies count.
-
 #include "bench/latency.h"
 #include "bench/schedule.h"
 #include "test/run.h"

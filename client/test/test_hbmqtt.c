@@ -395,6 +395,28 @@ static void a_broker_that_waits_for_more_gets_it(void)
     peer_end();
 }
 
+static void script_acknowledge_nothing(int fd)
+{
+    ACCEPT_CLIENT;
+    peer_expect_publishes(fd, 1, 1);
+    EXPECT(DISCONNECT);
+}
+
+static void a_full_window_is_waited_for_as_long_as_an_answer(void)
+{
+    struct hbmqtt_options options = options_usual();
+    struct hbmqtt_message message = message_of("a", "x", 1);
+    options.inflight_max = 1;
+    options.answer_timeout_ms = 50;
+    peer_begin(script_acknowledge_nothing);
+    struct hbmqtt_client *client = client_connected(&options);
+    CU_ASSERT_EQUAL(hbmqtt_publish_start(client, &message, NULL), 0);
+    CU_ASSERT_EQUAL(hbmqtt_publish_start(client, &message, NULL), HBMQTT_ERROR_TIMEOUT);
+    CU_ASSERT_EQUAL(hbmqtt_disconnect(client, NULL), 0);
+    hbmqtt_destroy(client);
+    peer_end();
+}
+
 static void script_die_in_publish(int fd)
 {
     ACCEPT_CLIENT;
@@ -613,6 +635,8 @@ int main(void)
         {"publish waits for what its quality asks", publish_waits_for_what_its_quality_asks},
         {"started publishes share round trips", started_publishes_share_round_trips},
         {"a broker that waits for more gets it", a_broker_that_waits_for_more_gets_it},
+        {"a full window is waited for as long as an answer",
+         a_full_window_is_waited_for_as_long_as_an_answer},
         {"a loss in the middle is told again and again", a_loss_in_the_middle_is_told_again_and_again},
         {"messages are delivered before the loss is", messages_are_delivered_before_the_loss_is},
         {"deliver waits as long as it is told", deliver_waits_as_long_as_it_is_told},

@@ -9,10 +9,9 @@
 #include <stdlib.h>
 
 #include "server/access/test/model.h"
+#include "test/fuzz.h"
 
 #define RULES_MAX 6u // more would only be slower
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const values[] = {"a", "b", "", "$s", "+", "#", "a/b", "$"};
 static const char *const levels[] = {"a", "b", "", "$s", "+", "%u", "%c", "$%u", "a%c", "#"};

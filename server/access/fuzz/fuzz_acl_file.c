@@ -4,8 +4,7 @@
 #include <stdlib.h>
 
 #include "server/access/access.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "test/fuzz.h"
 
 static const char *const users[] = {"", "u", "alice", "+", "a/b", "%u"};
 static const char *const client_ids[] = {"c", "#", "$SYS"};

@@ -2,10 +2,9 @@
 // Any bytes as the hash of a password: up to a zero byte, and behind it the password. Whatever is understood
 // keeps within the ceilings; what is cheap is tried, and where the password is right, another one is not.
 #include "server/access/access.h"
+#include "test/fuzz.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void expect(bool holds)
 {

@@ -2,10 +2,9 @@
 // Any bytes as a password file: it is taken, and then each of its lines is found in it and understood; or it
 // is refused with one line.
 #include "server/access/access.h"
+#include "test/fuzz.h"
 
 #include <stdlib.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void expect(bool holds)
 {

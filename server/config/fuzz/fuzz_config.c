@@ -2,13 +2,12 @@
 // Any bytes as a configuration file: they are taken, and what comes of them can be served, or they are
 // refused with one line.
 #include "server/config/config.h"
+#include "test/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 static void expect(bool holds)
 {
     if (!holds)

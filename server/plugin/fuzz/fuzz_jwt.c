@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "server/plugin/settings.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "test/fuzz.h"
 
 #define SECRET        "a secret that only this program has"
 #define HEADER        "eyJhbGciOiJIUzI1NiJ9." // {"alg":"HS256"}
@@ -22,12 +21,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static struct hbmqtt_plugin_broker broker;
 static void *state;
 static bool answered;
-
-static void fuzz_fail(const char *what)
-{
-    fprintf(stderr, "%s\n", what);
-    abort();
-}
 
 static int answer(const struct hbmqtt_plugin_broker *table, uint64_t question,
                   const struct hbmqtt_plugin_answer *said)

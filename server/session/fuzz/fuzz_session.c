@@ -6,14 +6,13 @@
 //             0x00 to 0x7f   so many bytes and one more follow, which the client sends
 //             0x80 to 0xff   an action, by its low four bits, with three bits for how
 #include "server/session/session.h"
+#include "test/fuzz.h"
 
 #include <stdlib.h>
 
 #define CHUNK_BYTES  512u // the largest packet that is copied fills one
 #define OUTPUT_BYTES (1u << 20)
 #define PACKET_MAX   65536u
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct shard {
     struct limits limits;
