@@ -230,12 +230,12 @@ static int run_visits(struct run *run)
     return rc == 0 && retained ? errand_erase_retained(run->options) : rc;
 }
 
-static void run_note_cipher(struct run *run)
+static void run_note_tls(struct run *run)
 {
     const struct transport *transport =
         run->crowd != NULL ? &run->crowd->team.transport : &run->visitors->transport;
     if (transport->tls != NULL)
-        run->result.cipher = tls_context_cipher(transport->tls);
+        run->result.tls = tls_context_use(transport->tls);
 }
 
 static void run_note_faults(struct run *run)
@@ -294,7 +294,7 @@ int main(int argc, char **argv)
         rc = run.visitors != NULL ? run_visits(&run) : run_crowd(&run);
     if (rc == 0) {
         run_note_faults(&run);
-        run_note_cipher(&run);
+        run_note_tls(&run);
         report_print(&run.result);
     }
     syscalls_close(&run.syscalls);

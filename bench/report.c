@@ -159,6 +159,9 @@ static void add_connect(struct figures *figures, const struct result *result)
     add(figures, "measured_seconds", "measured seconds", seconds, 3);
     add(figures, "connects", "connects, each with its end", visits, 0);
     add(figures, "connects_per_second", "connects a second", ratio(visits, seconds), 0);
+    if (result->options->resume)
+        add(figures, "resumed_share", "share of the sessions of TLS that went on",
+            ratio((double)result->tls->resumed, (double)result->tls->handshakes), 3);
     if (result->options->pid != 0) {
         double cpu_ns = (double)(result->end.broker_cpu_ns - result->begin.broker_cpu_ns);
         add(figures, "broker_cpu_us_per_connect", "broker's CPU microseconds for each",
@@ -195,8 +198,8 @@ static void print_json(const struct result *result, const struct figures *figure
     printf("{\"shape\": \"%s\", \"qos\": %u, \"payload\": %u", shape_name(options->shape), options->qos,
            options->payload);
     printf(", \"transport\": \"%s\"", transport_name(options));
-    if (result->cipher != NULL)
-        printf(", \"cipher\": \"%s\"", result->cipher);
+    if (result->tls != NULL)
+        printf(", \"cipher\": \"%s\"", result->tls->cipher);
     if (shape_publishes(options->shape)) {
         printf(", \"packet_bytes\": %u, \"publishers\": %u, \"subscribers\": %u", result->packet_bytes,
                options->publishers, options->subscribers);
@@ -239,8 +242,8 @@ static void print_title(const struct result *result)
     if (options->rate > 0)
         printf(", %g messages a second", options->rate);
     printf(", over %s", transport_name(options));
-    if (result->cipher != NULL)
-        printf(" (%s)", result->cipher);
+    if (result->tls != NULL)
+        printf(" (%s)", result->tls->cipher);
     printf("\n");
 }
 

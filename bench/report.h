@@ -28,7 +28,7 @@ struct result {
     const struct options *options;
     uint32_t connections;
     uint32_t packet_bytes;     // of a PUBLISH on the wire
-    const char *cipher;        // of TLS, with its version; NULL: no TLS
+    const struct tls_use *tls; // NULL: no TLS
     struct snapshot empty;     // before the first connection
     struct snapshot connected; // all are connected and subscribed, and nothing was published
     struct snapshot begin;     // of the measured time

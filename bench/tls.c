@@ -19,7 +19,7 @@ struct tls_context {
     char host[256]; // no name is longer
     bool host_is_address;
     struct bytes sealed;
-    char cipher[96];
+    struct tls_use use;
     SSL_SESSION *session; // the latest that the broker gave out, if the next connection is to resume it
     uint8_t record[RECORD_BYTES]; // where a head is put in front of a body
 };
@@ -28,7 +28,7 @@ struct tls {
     SSL *ssl;
     struct tls_context *context;
     struct span input; // of this call, as far as it was not read
-    bool noted;        // the context has its cipher
+    bool noted;        // in the context's use
     const char *why;
 };
 
@@ -145,9 +145,9 @@ void tls_context_destroy(struct tls_context *context)
     free(context);
 }
 
-const char *tls_context_cipher(const struct tls_context *context)
+const struct tls_use *tls_context_use(const struct tls_context *context)
 {
-    return context->cipher;
+    return &context->use;
 }
 
 struct bytes *tls_context_sealed(struct tls_context *context)
@@ -197,6 +197,9 @@ void tls_destroy(struct tls *tls)
 {
     if (tls == NULL)
         return;
+    // OpenSSL does not resume the session of a connection that ended without close_notify.
+    if (tls->ssl != NULL && tls_stands(tls))
+        SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);
     free(tls);
 }
@@ -211,11 +214,14 @@ const char *tls_why(const struct tls *tls)
     return tls->why;
 }
 
-static void tls_note_cipher(struct tls *tls)
+static void tls_note(struct tls *tls)
 {
+    struct tls_use *use = &tls->context->use;
     tls->noted = true;
-    snprintf(tls->context->cipher, sizeof(tls->context->cipher), "%s %s%s", SSL_get_version(tls->ssl),
-             SSL_get_cipher_name(tls->ssl), SSL_session_reused(tls->ssl) ? ", resumed" : "");
+    use->handshakes++;
+    use->resumed += SSL_session_reused(tls->ssl) ? 1 : 0;
+    snprintf(use->cipher, sizeof(use->cipher), "%s %s", SSL_get_version(tls->ssl),
+             SSL_get_cipher_name(tls->ssl));
 }
 
 static int tls_fail(struct tls *tls)
@@ -235,7 +241,7 @@ int tls_open(struct tls *tls, struct span input, struct tls_room room)
     while (SSL_read_ex(tls->ssl, room.data + length, room.size - length, &read))
         length += read;
     if (!tls->noted && tls_stands(tls))
-        tls_note_cipher(tls);
+        tls_note(tls);
     switch (SSL_get_error(tls->ssl, 0)) {
     case SSL_ERROR_WANT_READ:
         return (int)length; // it wants more than the input had

@@ -33,8 +33,14 @@ struct tls_room {
 struct tls_context *tls_context_create(const char *host, const char *cafile, bool resume);
 void tls_context_destroy(struct tls_context *context);
 
-// Version and cipher of the last connection that stood, and whether it was resumed; "" before.
-const char *tls_context_cipher(const struct tls_context *context);
+struct tls_use {
+    char cipher[96];     // with its version, of the last connection that stood; "" before
+    uint64_t handshakes; // that went to their end
+    uint64_t resumed;    // of them
+};
+
+// It is the context's, and goes on.
+const struct tls_use *tls_context_use(const struct tls_context *context);
 
 // What is for the broker. The caller sends and clears it after each of the calls below.
 struct bytes *tls_context_sealed(struct tls_context *context);
