@@ -340,18 +340,10 @@ static bool ring_receive_completed(struct ring *ring, struct ring_operation *ope
     return true;
 }
 
-// A socket is readable: takes one buffer of bytes and polls again, so that a fast peer has no more than its
-// share of a turn.
+// Takes one buffer of bytes and polls again, so that a fast peer has no more than its share of a turn.
 static bool ring_receive_ready(struct ring *ring, struct ring_operation *operation,
-                               const struct ring_completion *completion, struct ring_event *ret_event)
+                               struct ring_event *ret_event)
 {
-    if (completion->result < 0)
-        return completion->result == -EINTR
-                   ? ring_operation_retry(ring, operation, ret_event)
-                   : ring_operation_end(ring, operation, completion->result, ret_event);
-    if (operation->cancelled)
-        return ring_operation_end(ring, operation, -ECANCELED, ret_event);
-    ring->reads++;
     ssize_t result = recv(operation->fd, ring->buffers.memory, ring->buffers.bytes, MSG_DONTWAIT);
     if (result < 0 && (errno == EAGAIN || errno == EINTR))
         return ring_operation_retry(ring, operation, ret_event);
@@ -364,22 +356,30 @@ static bool ring_receive_ready(struct ring *ring, struct ring_operation *operati
 }
 
 static bool ring_watch_ready(struct ring *ring, struct ring_operation *operation,
-                             const struct ring_completion *completion, struct ring_event *ret_event)
+                             struct ring_event *ret_event)
 {
-    if (completion->result < 0)
-        return completion->result == -EINTR
-                   ? ring_operation_retry(ring, operation, ret_event)
-                   : ring_operation_end(ring, operation, completion->result, ret_event);
-    if (operation->cancelled)
-        return ring_operation_end(ring, operation, -ECANCELED, ret_event);
     uint64_t count;
-    ring->reads++;
     ssize_t result = read(operation->fd, &count, sizeof count);
     if (result < 0 && errno != EAGAIN && errno != EINTR)
         return ring_operation_end(ring, operation, -errno, ret_event);
     ring_arm(ring, operation);
     *ret_event = (struct ring_event){.operation = operation};
     return result > 0;
+}
+
+// The descriptor of an operation that polls is readable.
+static bool ring_poll_completed(struct ring *ring, struct ring_operation *operation,
+                                const struct ring_completion *completion, struct ring_event *ret_event)
+{
+    if (completion->result == -EINTR)
+        return ring_operation_retry(ring, operation, ret_event);
+    if (completion->result < 0)
+        return ring_operation_end(ring, operation, completion->result, ret_event);
+    if (operation->cancelled)
+        return ring_operation_end(ring, operation, -ECANCELED, ret_event);
+    ring->reads++;
+    return operation->kind == RING_WATCH ? ring_watch_ready(ring, operation, ret_event)
+                                         : ring_receive_ready(ring, operation, ret_event);
 }
 
 static bool ring_send_completed(struct ring *ring, struct ring_operation *operation,
@@ -400,11 +400,11 @@ static bool ring_completed(struct ring *ring, const struct ring_completion *comp
     case RING_RECEIVE:
         return ring_has(ring, RING_BUFFER_RING)
                    ? ring_receive_completed(ring, operation, completion, ret_event)
-                   : ring_receive_ready(ring, operation, completion, ret_event);
+                   : ring_poll_completed(ring, operation, completion, ret_event);
     case RING_SEND:
         return ring_send_completed(ring, operation, completion, ret_event);
     case RING_WATCH:
-        return ring_watch_ready(ring, operation, completion, ret_event);
+        return ring_poll_completed(ring, operation, completion, ret_event);
     case RING_IDLE:
         break;
     }
