@@ -220,7 +220,7 @@ static const struct access *client_access(const struct shard *shard)
 void client_work_off(struct shard *shard, struct client *client, struct bytes received)
 {
     struct link *link = &client->link;
-    uint32_t size_max = (uint32_t)turn_limits(&shard->turn, link->listener)->packet_size_max;
+    uint32_t size_max = link_packet_max(link, &shard->turn);
     struct frame frame;
     struct effect effect;
     enum frame_status status = FRAME_NEED_MORE;
@@ -233,10 +233,16 @@ void client_work_off(struct shard *shard, struct client *client, struct bytes re
         if (effect.kind != EFFECT_PUBLISH)
             burst_end(shard);
         client_carry_out(shard, client, &frame, &effect);
+        if (effect.kind == EFFECT_CONNECT)
+            size_max = link_packet_max(link, &shard->turn);
     }
     burst_end(shard);
     if (client->state != CLIENT_SERVING || client->hold != NULL)
         return;
+    if (status == FRAME_NEED_MORE && frame.header != 0 && link_out_of_turn(link, frame_type(&frame))) {
+        client_close(shard, client, REASON_PROTOCOL_ERROR); // whatever its rest is
+        return;
+    }
     if (status == FRAME_MALFORMED) {
         if (link->state == LINK_NEW)
             client_guess(client, received);

@@ -431,6 +431,41 @@ def test_packet_before_connect_closes(peers, unique, data):
     peers("fresh").connect(unique)
 
 
+BEGUN_BEFORE_CONNECT = {
+    "PUBLISH": "30 ff ff ff 7f",
+    "PUBLISH-one-byte": "30",
+    "PUBREC": "50 52",
+    "SUBSCRIBE": "82 ff ff 03",
+    "CONNECT-too-long": "10 92 80 14",  # one byte more than five fields of 64 KiB need
+    "CONNECT-longest": "10 ff ff ff 7f",
+}
+
+
+@ours
+@pytest.mark.parametrize("begun", cases(BEGUN_BEFORE_CONNECT))
+def test_packet_that_begins_before_connect_is_not_waited_for(peers, unique, begun):
+    """Who is not known yet cannot make the broker hold the 256 MiB of a packet that will never be good."""
+    one = peers()
+    one.send(bytes.fromhex(begun))
+    one.expect_close()
+    peers("fresh").connect(unique)
+
+
+@ours
+def test_longest_connect(peers, make_broker):
+    most = "x" * 65535
+    one = peers(at=make_broker(limits={"client_id_bytes_max": 65535}))
+    one.connect(most, will=mqtt.Will(most, most), username=most, password=most, name="MQIsdp", level=3)
+    one.ping()
+
+
+def test_second_connect_is_not_waited_for(peers, unique):
+    one = peers()
+    one.connect(unique)
+    one.send(bytes.fromhex("10 ff 01"))
+    one.expect_close()
+
+
 @ours
 @pytest.mark.skipif(transport.KIND not in ("tcp", "tls"), reason="there HTTP is what is spoken")
 def test_http_request_is_answered_in_http(peers, unique, make_broker):

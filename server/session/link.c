@@ -176,8 +176,8 @@ void link_handle(struct link *link, const struct frame *frame, struct turn *turn
     bool is_connect = frame_type(frame) == PACKET_CONNECT;
     if (is_connect)
         counter_add(&turn->counters->connects_received, 1);
-    if (is_connect != (link->state == LINK_NEW)) {
-        effect_close(effect, REASON_PROTOCOL_ERROR); // [MQTT-3.1.0-1, MQTT-3.1.0-2]
+    if (link_out_of_turn(link, frame_type(frame))) {
+        effect_close(effect, REASON_PROTOCOL_ERROR);
         return;
     }
     uint8_t reason = packet_decode(frame, link->version, &effect->packet);

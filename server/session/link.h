@@ -63,6 +63,24 @@ struct link_options {
 void link_init(struct link *link, const struct link_options *options);
 void link_finish(struct link *link); // its outbox must not be with the kernel
 
+// What may come before a CONNECT was accepted, in bytes: the longest CONNECT of MQTT 3.x, which has five
+// fields of 64 KiB. Who is not known yet is not to fill memory with more.
+#define LINK_CONNECT_MAX 327701u
+
+// Size of the largest packet that may come now, in bytes.
+static inline uint32_t link_packet_max(const struct link *link, const struct turn *turn)
+{
+    uint64_t size_max = turn_limits(turn, link->listener)->packet_size_max;
+    return link->state == LINK_NEW && size_max > LINK_CONNECT_MAX ? LINK_CONNECT_MAX : (uint32_t)size_max;
+}
+
+// Whether no packet of this type may come now: anything else before CONNECT, or a second one [MQTT-3.1.0-1,
+// MQTT-3.1.0-2].
+static inline bool link_out_of_turn(const struct link *link, uint8_t packet_type)
+{
+    return (packet_type == PACKET_CONNECT) != (link->state == LINK_NEW);
+}
+
 // Judges one packet.
 void link_handle(struct link *link, const struct frame *frame, struct turn *turn, const struct access *access,
                  struct effect *ret_effect);

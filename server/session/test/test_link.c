@@ -31,6 +31,27 @@ static bool closes(const char *hex, uint8_t reason)
     return client_gets(&client, "") && closed;
 }
 
+// What may come now.
+
+static void a_new_link_takes_no_more_than_a_connect(void)
+{
+    rig_open();
+    client_open(&client);
+    const struct link *link = &client.link;
+    CU_ASSERT_EQUAL(link_packet_max(link, &rig.turn), LINK_CONNECT_MAX);
+    CU_ASSERT_TRUE(link_out_of_turn(link, PACKET_PUBLISH));
+    CU_ASSERT_FALSE(link_out_of_turn(link, PACKET_CONNECT));
+    rig.limits.packet_size_max = 100;
+    CU_ASSERT_EQUAL(link_packet_max(link, &rig.turn), 100);
+    client_hang_up(&client);
+    rig_close();
+    open_connected();
+    CU_ASSERT_EQUAL(link_packet_max(link, &rig.turn), rig.limits.packet_size_max);
+    CU_ASSERT_FALSE(link_out_of_turn(link, PACKET_PUBLISH));
+    CU_ASSERT_TRUE(link_out_of_turn(link, PACKET_CONNECT));
+    end_connected();
+}
+
 // Small packets.
 
 static void a_ping_is_answered(void)
@@ -315,6 +336,7 @@ static void silence_ends_a_link_at_one_and_a_half_keep_alives(void)
 int main(void)
 {
     static const CU_TestInfo cases[] = {
+        {"a new link takes no more than a CONNECT", a_new_link_takes_no_more_than_a_connect},
         {"a ping is answered", a_ping_is_answered},
         {"DISCONNECT ends the link without the will", disconnect_ends_the_link_without_the_will},
         {"any other end leaves the will", any_other_end_leaves_the_will},
