@@ -5,7 +5,8 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#define ADVICE_CA "name the CA that signed it, by file, path or data"
+#define ADVICE_CA    "name the CA that signed it, by file, path or data"
+#define ADVICE_PLAIN "this port does not speak TLS: is mqtt:// or ws:// meant?"
 
 void tls_verdict_note(struct tls_verdict *verdict, X509_STORE_CTX *store)
 {
@@ -78,6 +79,8 @@ static bool alert_is_about_certificate(int alert)
 
 static int fault_alert(int alert, const char *why, struct error *ret_error)
 {
+    if (alert == SSL_AD_UNEXPECTED_MESSAGE)
+        return error_set(ret_error, HBMQTT_ERROR_UNREACHABLE, ADVICE_PLAIN);
     if (alert_is_about_certificate(alert))
         return error_set(ret_error, HBMQTT_ERROR_REFUSED,
                          "refused by the broker, which wants a client certificate that it trusts (%s)", why);
@@ -99,7 +102,6 @@ int tls_fault_library(bool handshake, struct error *ret_error)
     if (!handshake)
         return error_set(ret_error, HBMQTT_ERROR_LOST, "TLS: %s", why);
     if (of_tls && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST))
-        return error_set(ret_error, HBMQTT_ERROR_UNREACHABLE,
-                         "this port does not speak TLS: is mqtt:// or ws:// meant?");
+        return error_set(ret_error, HBMQTT_ERROR_UNREACHABLE, ADVICE_PLAIN);
     return error_set(ret_error, HBMQTT_ERROR_UNREACHABLE, "the TLS handshake failed: %s", why);
 }

@@ -195,20 +195,23 @@ static void client_carry_out(struct shard *shard, struct client *client, const s
 
 // Receiving.
 
-// Who speaks another protocol has mistaken the port: the log says so, and an HTTP client is told.
-static void client_guess(struct client *client, struct bytes received)
+// Who speaks another protocol has mistaken the port: the log says so, and what has words for it is answered.
+// No CONNECT comes of what is guessed here, so the connection ends.
+static void client_guess(struct client *client, struct bytes first)
 {
-    static const char answer[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 26\r\n\r\n"
-                                 "This port speaks MQTT only";
-    if (layers_greeting_is_tls(received)) {
-        client->why = "it speaks TLS; this listener has no ssl";
+    const struct listener_terms *terms = client->terms;
+    enum greeting greeting = greeting_of(first);
+    bool served = (greeting == GREETING_TLS && (terms->tls != NULL || terms->layers.websocket)) ||
+                  (greeting == GREETING_HTTP && terms->layers.websocket) ||
+                  (greeting == GREETING_PROXY && terms->layers.proxy_protocol);
+    if (greeting == GREETING_MQTT || served)
         return;
-    }
-    if (!bytes_begin_with(received, bytes_of("GET ")) && !bytes_begin_with(received, bytes_of("HEAD ")))
-        return;
-    client->why = "it speaks HTTP; this listener is not of type ws";
-    if (!client->terms->layers.websocket)
-        outbox_put_bytes(&client->link.outbox, bytes_of(answer));
+    uint8_t answer[GREETING_ANSWER_MAX];
+    struct writer writer = writer_of(answer, sizeof answer);
+    greeting_answer(greeting, "This port speaks MQTT", &writer);
+    if (writer.at > answer)
+        outbox_put_bytes(&client->link.outbox, (struct bytes){answer, (size_t)(writer.at - answer)});
+    client->why = greeting_why(greeting);
 }
 
 // Where plugins are asked about credentials, the protocol side is not to judge them.
@@ -217,7 +220,7 @@ static const struct access *client_access(const struct shard *shard)
     return roster_concerned(shard->roster, CALL_AUTHENTICATE) ? NULL : &shard->regime->access;
 }
 
-void client_work_off(struct shard *shard, struct client *client, struct bytes received)
+void client_work_off(struct shard *shard, struct client *client)
 {
     struct link *link = &client->link;
     uint32_t size_max = link_packet_max(link, &shard->turn);
@@ -244,8 +247,6 @@ void client_work_off(struct shard *shard, struct client *client, struct bytes re
         return;
     }
     if (status == FRAME_MALFORMED) {
-        if (link->state == LINK_NEW)
-            client_guess(client, received);
         client_close(shard, client, frame.reason);
         return;
     }
@@ -257,9 +258,12 @@ void client_work_off(struct shard *shard, struct client *client, struct bytes re
 
 static void client_feed(struct shard *shard, struct client *client, struct bytes received)
 {
-    client->link.received_ns = shard->turn.now_ns;
-    inbox_feed(&client->link.inbox, received);
-    client_work_off(shard, client, received);
+    struct link *link = &client->link;
+    link->received_ns = shard->turn.now_ns;
+    if (link->state == LINK_NEW && received.length > 0 && inbox_left(&link->inbox) == 0)
+        client_guess(client, received);
+    inbox_feed(&link->inbox, received);
+    client_work_off(shard, client);
 }
 
 void client_look_at_layers(struct shard *shard, struct client *client)

@@ -109,8 +109,7 @@ WARN_UNUSED bool client_carry_out_judged(struct shard *shard, struct client *cli
                                          struct judgement *judgement);
 
 // Works off what its inbox was fed, packet by packet, until the bytes end or the client does, or is held.
-// `received` is what it was fed.
-void client_work_off(struct shard *shard, struct client *client, struct bytes received);
+void client_work_off(struct shard *shard, struct client *client);
 
 // It is held no more. `ended`: meanwhile its peer has said that nothing more comes.
 void client_let_go(struct shard *shard, struct client *client, bool ended);

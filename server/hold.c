@@ -114,7 +114,7 @@ static void hold_resume(struct shard *shard, struct hold *hold)
         shard->feeding = NULL;
         return;
     }
-    client_work_off(shard, client, hold_rest(hold));
+    client_work_off(shard, client);
     shard->feeding = NULL;
     bool ended = hold->ended;
     hold_free(hold);

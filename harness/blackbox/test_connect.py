@@ -418,7 +418,7 @@ BEFORE_CONNECT = {
     "PINGRESP": bytes.fromhex("d0 00"),
     "type-0": bytes.fromhex("00 00"),
     "type-15": bytes.fromhex("f0 00"),
-    "TLS": bytes.fromhex("16 03 01 00 05 01 00 00 01 00"),
+    "CONNECT-with-flags": bytes.fromhex("16 0c 00 04") + b"MQTT" + bytes.fromhex("04 02 00 00 00 00"),
 }
 
 

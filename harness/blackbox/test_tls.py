@@ -530,6 +530,7 @@ PLAIN = {
     "ws": (upgrade_request(), "plain HTTP on a TLS port"),
     "post": (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", "plain HTTP on a TLS port"),
     "proxy": (b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\n", "PROXY"),
+    "proxy-2": (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", "PROXY"),
     "ssh": (b"SSH-2.0-OpenSSH_9.2\r\n", "not TLS"),
     "zeroes": (bytes(100), "not TLS"),
     "broken-record": (b"\x16\x03\x01\xff\xff" + bytes(200), ""),
@@ -547,11 +548,13 @@ def test_what_is_not_tls_at_a_tls_port(hub, case, where):
     sock = hub.plain(where)
     sock.sendall(data)
     try:
-        read_to_end(sock)
+        answer = read_to_end(sock)
     except ConnectionResetError:
-        pass
+        answer = None
     lines = hub.log_of(sock)
     assert len(lines) == 1 and phrase in lines[0], lines
+    if "HTTP" in phrase:
+        assert answer.startswith(b"HTTP/1.1 400 ") and b"This port speaks TLS" in answer
     hub.check_serves("tls")
     hub.check_serves("tcp")
 
@@ -563,13 +566,16 @@ def test_first_bytes_of_mqtt_one_at_a_time_at_a_tls_port(hub):
     assert "plain MQTT on a TLS port" in hub.log_of(sock)[0]
 
 
-@pytest.mark.parametrize("where, answer", [("tcp", b""), ("ws", b"HTTP/1.1 400 ")])
-def test_tls_at_a_plain_port(hub, where, answer):
-    """One clear line, which says what the client speaks."""
+UNEXPECTED_MESSAGE = b"\x15\x03\x03\x00\x02\x02\x0a"
+
+
+@pytest.mark.parametrize("where", ["tcp", "ws"])
+def test_tls_at_a_plain_port(hub, where):
+    """One clear line, which says what the client speaks, and an alert, which the client understands."""
     one = BioClient(hub.plain(where))
     one.begin()
     one.push()
-    assert read_to_end(one.sock).startswith(answer)
+    assert read_to_end(one.sock) == UNEXPECTED_MESSAGE
     lines = hub.log_of(one.sock)
     assert len(lines) == 1 and "TLS" in lines[0], lines
     hub.check_serves(where)
@@ -589,4 +595,16 @@ def test_tls_in_tls(hub):
     one = hub.peer("tls")
     one.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
     one.expect_close()
+    assert "no ssl" not in hub.log_of(one.socket)[0]
     hub.check_serves("tls")
+
+
+@pytest.mark.parametrize("header", [b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"], ids=["1", "2"])
+@pytest.mark.parametrize("where", ["tcp", "ws"])
+def test_proxy_header_at_a_port_without(hub, where, header):
+    sock = hub.plain(where)
+    sock.sendall(header + b"\r\n")
+    read_to_end(sock)
+    lines = hub.log_of(sock)
+    assert len(lines) == 1 and "PROXY header" in lines[0] and "proxy-protocol" in lines[0], lines
+    hub.check_serves(where)

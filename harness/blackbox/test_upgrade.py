@@ -99,7 +99,6 @@ REFUSED = {
     "endless": (b"GET /" + b"x" * 100_000, 431),
     "too-many-lines": (request(*USUAL, *(f"X-{number}: x" for number in range(100))), 431),
     "mqtt": (mqtt.connect("client") + mqtt.pingreq(), 400),
-    "tls": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100), 400),
     "random-bytes": (b"\r\n\r\n\x00\xff\xfe" * 10, 400),
 }
 

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "server/transport/greeting.h"
 #include "server/transport/tls.h"
 
 #define BEGINNING_MAX     8192u // of the bytes that a PROXY header, and then a request, are collected in
@@ -238,21 +239,23 @@ static void frames_take(struct layers *layers, struct iovec piece)
     layers->frames = (struct websocket_input){at, at + piece.iov_len};
 }
 
-bool layers_greeting_is_tls(struct bytes greeting)
+// What came is no request that is served; who speaks another protocol has mistaken the port.
+static void layers_refuse_greeting(struct layers *layers)
 {
-    static const uint8_t handshake[] = {0x16, 0x03}; // the type of the record, and the major version
-    return bytes_begin_with(greeting, (struct bytes){handshake, sizeof handshake});
-}
-
-// Who speaks another protocol has mistaken the port: the log is to say so.
-static const char *why_refused(const struct beginning *beginning)
-{
-    struct bytes bytes = {beginning->bytes, beginning->length};
-    if (layers_greeting_is_tls(bytes))
-        return "it speaks TLS; this listener has no ssl";
-    if (bytes.data[0] == PACKET_CONNECT << 4)
-        return "it speaks MQTT without WebSocket; this listener is of type ws";
-    return beginning->upgrade.why;
+    const struct beginning *beginning = layers->beginning;
+    enum greeting greeting = greeting_of((struct bytes){beginning->bytes, beginning->length});
+    bool mistaken = greeting == GREETING_MQTT || (greeting == GREETING_TLS && layers->tls == NULL) ||
+                    (greeting == GREETING_PROXY && !layers->rules->proxy_protocol);
+    const char *why = mistaken ? greeting_why(greeting) : beginning->upgrade.why;
+    if (!mistaken || greeting != GREETING_TLS) {
+        layers_refuse_upgrade(layers, beginning->upgrade.http_status, why);
+        return;
+    }
+    struct writer writer = answers_begin(layers, GREETING_ANSWER_MAX, 0);
+    greeting_answer(greeting, NULL, &writer);
+    answers_end(layers, &writer);
+    layers->goodbye = true;
+    layers_fail(layers, why);
 }
 
 static void layers_read_upgrade(struct layers *layers, struct iovec piece)
@@ -266,7 +269,7 @@ static void layers_read_upgrade(struct layers *layers, struct iovec piece)
     case WEBSOCKET_UPGRADE_NEED_MORE:
         return; // the limit refuses what fills the room
     case WEBSOCKET_UPGRADE_REFUSED:
-        layers_refuse_upgrade(layers, upgrade->http_status, why_refused(beginning));
+        layers_refuse_greeting(layers);
         break;
     case WEBSOCKET_UPGRADE_READY:
         layers_judge_upgrade(layers, upgrade);

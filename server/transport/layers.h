@@ -70,9 +70,6 @@ uint32_t layers_sent(struct layers *layers, uint32_t length);
 // MQTT is over: what each layer has to say at its end waits to be sent. Nothing more may be wrapped.
 void layers_end(struct layers *layers, uint16_t close_code);
 
-// Whether a stream of bytes begins as TLS does.
-bool layers_greeting_is_tls(struct bytes greeting);
-
 // Whether a TLS handshake is under way; who the peer is by its certificate, also by one that a proxy has seen
 // ("" if it showed none, or the listener does not want to know); what a PROXY header says of where it is (""
 // if there was none).

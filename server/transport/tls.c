@@ -152,12 +152,17 @@ static int tls_establish(struct tls *tls)
 }
 
 // What is not TLS is not shown to OpenSSL: who sent it would not understand an alert.
-static int tls_greet(struct tls *tls, struct bytes *input)
+static int tls_greet(struct tls *tls, struct bytes input)
 {
-    enum tls_fault_kind kind = tls_fault_of_greeting(*input);
-    if (kind == TLS_FAULT_NONE)
+    enum greeting greeting = greeting_of(input);
+    if (greeting == GREETING_TLS)
         return 0;
-    tls_fault_set(&tls->wire.fault, kind, input->data[0]);
+    uint8_t answer[GREETING_ANSWER_MAX];
+    struct writer writer = writer_of(answer, sizeof answer);
+    greeting_answer(greeting, "This port speaks TLS", &writer);
+    if (!tls_queue_append(&tls->wire.queue, (struct bytes){answer, (size_t)(writer.at - answer)}))
+        tls_fault_set(&tls->wire.fault, TLS_FAULT_MEMORY, 0);
+    tls_fault_set(&tls->wire.fault, tls_fault_of_greeting(greeting), input.data[0]);
     return tls_fail(tls);
 }
 
@@ -190,7 +195,7 @@ int tls_open(struct tls *tls, struct bytes *input, uint8_t *into, uint32_t room)
     else if (tls->peer_ended)
         failed = -EPIPE;
     else if (tls->received == 0 && input->length > 0)
-        failed = tls_greet(tls, input);
+        failed = tls_greet(tls, *input);
     if (!failed) {
         *wire_input = *input;
         failed = tls_read(tls, into, room, &length);

@@ -6,9 +6,6 @@
 #include <openssl/x509_vfy.h>
 #include <stdio.h>
 
-#define RECORD_ALERT       21u
-#define RECORD_HANDSHAKE   22u
-#define MQTT_CONNECT       0x10u
 #define ALERT_REASON_FIRST 1000 // OpenSSL's reason for a received alert is its number and this
 
 static const char *const kind_texts[] = {
@@ -70,25 +67,20 @@ static const char *phrase_of(const struct phrase *phrases, size_t count, int cod
 
 #define PHRASE_OF(phrases, code) phrase_of(phrases, sizeof(phrases) / sizeof((phrases)[0]), code)
 
-static bool begins_with(struct bytes bytes, const char *text)
+enum tls_fault_kind tls_fault_of_greeting(enum greeting greeting)
 {
-    size_t length = strlen(text) < bytes.length ? strlen(text) : bytes.length;
-    return memcmp(bytes.data, text, length) == 0;
-}
-
-enum tls_fault_kind tls_fault_of_greeting(struct bytes greeting)
-{
-    static const char *const methods[] = {"GET ",     "HEAD ",   "POST ",   "PUT ",
-                                          "OPTIONS ", "DELETE ", "CONNECT "};
-    if (greeting.data[0] == RECORD_HANDSHAKE || greeting.data[0] == RECORD_ALERT)
+    switch (greeting) {
+    case GREETING_TLS:
         return TLS_FAULT_NONE;
-    if (greeting.data[0] == MQTT_CONNECT)
+    case GREETING_MQTT:
         return TLS_FAULT_PLAIN_MQTT;
-    if (greeting.length >= 2 && begins_with(greeting, "PROXY "))
+    case GREETING_HTTP:
+        return TLS_FAULT_PLAIN_HTTP;
+    case GREETING_PROXY:
         return TLS_FAULT_PLAIN_PROXY;
-    for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
-        if (begins_with(greeting, methods[i]))
-            return TLS_FAULT_PLAIN_HTTP;
+    case GREETING_OTHER:
+        break;
+    }
     return TLS_FAULT_PLAIN_OTHER;
 }
 

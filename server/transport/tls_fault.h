@@ -3,7 +3,7 @@
 #ifndef TRANSPORT_TLS_FAULT_H
 #define TRANSPORT_TLS_FAULT_H
 
-#include "proto/proto.h"
+#include "server/transport/greeting.h"
 
 #define TLS_FAULT_BYTES 128u // room for tls_fault_text
 
@@ -36,8 +36,8 @@ static inline void tls_fault_set(struct tls_fault *fault, enum tls_fault_kind ki
         *fault = (struct tls_fault){detail, (uint8_t)kind};
 }
 
-// What the first bytes of a stream say when they are not TLS; TLS_FAULT_NONE when they may be.
-enum tls_fault_kind tls_fault_of_greeting(struct bytes greeting);
+// What is wrong with a stream that begins so; TLS_FAULT_NONE with that of TLS.
+enum tls_fault_kind tls_fault_of_greeting(enum greeting greeting);
 
 // Takes the cause of a failed call from OpenSSL's queue of errors. `verified` is the verdict on the peer's
 // certificate, X509_V_OK if there was none.

@@ -4,6 +4,7 @@
 #define TRANSPORT_TRANSPORT_H
 
 #include "server/transport/connection.h"
+#include "server/transport/greeting.h"
 #include "server/transport/layers.h"
 #include "server/transport/listener.h"
 #include "server/transport/listener_terms.h"

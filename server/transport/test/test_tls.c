@@ -282,32 +282,41 @@ static void test_truncation(void)
     rig_close();
 }
 
-static void plain_check(const char *data, size_t length, const char *fault)
+// `answer`: how what it is told begins, once; "": nothing is said.
+static void plain_check(const char *data, size_t length, const char *fault, const char *answer)
 {
     struct tls_options options = rig_options();
     rig_open(&options, 0);
     rig_server_take(&rig, data, length);
     CU_ASSERT_EQUAL(rig.server_error, -EPROTO);
-    CU_ASSERT_EQUAL(tls_queued(rig.tls), 0);
+    uint32_t queued = tls_queued(rig.tls);
+    CU_ASSERT_EQUAL(queued > 0, answer[0] != '\0');
     CU_ASSERT_TRUE(rig_fault_is(&rig, fault));
     rig_server_take(&rig, data, length);
     struct iovec span = {(char[]){"x"}, 1};
     CU_ASSERT_EQUAL(tls_seal(rig.tls, &span, 1), -EPROTO);
     tls_close(rig.tls);
-    CU_ASSERT_EQUAL(tls_queued(rig.tls), 0);
+    CU_ASSERT_EQUAL(tls_queued(rig.tls), queued);
+    if (queued > 0) {
+        struct iovec said;
+        CU_ASSERT_EQUAL_FATAL(tls_gather(rig.tls, &said, 1), 1);
+        CU_ASSERT_TRUE(bytes_begin_with((struct bytes){said.iov_base, said.iov_len}, bytes_of(answer)));
+        tls_sent(rig.tls, queued);
+    }
     rig_close();
 }
 
 static void test_plain(void)
 {
-    plain_check("\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", 14, "plain MQTT on a TLS port");
-    plain_check("\x10", 1, "plain MQTT on a TLS port");
-    plain_check("GET /mqtt HTTP/1.1\r\n", 20, "plain HTTP on a TLS port");
-    plain_check("G", 1, "plain HTTP on a TLS port");
-    plain_check("PUT /", 5, "plain HTTP on a TLS port");
-    plain_check("PROXY TCP4 ", 11, "a PROXY protocol header on a TLS port that expects none");
-    plain_check("SSH-2.0", 7, "not TLS: its first byte is 0x53");
-    plain_check("\x80\x2e\x01", 3, "not TLS: its first byte is 0x80");
+    static const char refusal[] = "HTTP/1.1 400 Bad Request\r\n";
+    plain_check("\x10\x0c\x00\x04MQTT\x04\x02\x00\x3c\x00\x00", 14, "plain MQTT on a TLS port", "");
+    plain_check("\x10", 1, "plain MQTT on a TLS port", "");
+    plain_check("GET /mqtt HTTP/1.1\r\n", 20, "plain HTTP on a TLS port", refusal);
+    plain_check("GE", 2, "plain HTTP on a TLS port", refusal);
+    plain_check("PUT /", 5, "plain HTTP on a TLS port", refusal);
+    plain_check("PROXY TCP4 ", 11, "a PROXY protocol header on a TLS port that expects none", "");
+    plain_check("SSH-2.0", 7, "not TLS: its first byte is 0x53", "");
+    plain_check("\x80\x2e\x01", 3, "not TLS: its first byte is 0x80", "");
 }
 
 static void test_garbage(void)
