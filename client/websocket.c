@@ -89,6 +89,8 @@ static void tell_refusal(struct websocket *websocket, struct lws *wsi, const cha
         advice = "it wants credentials, perhaps in extra headers";
     else if (status == 404)
         advice = "check the path of the URL";
+    else if (status == 400 && websocket->url->scheme == URL_SCHEME_WS)
+        advice = "it may want TLS, so wss://, or serve WebSocket elsewhere";
     snprintf(text, sizeof text, "WebSocket refused with HTTP status %d for the path %s: %s", status, path,
              advice);
     websocket_end(websocket, HBMQTT_ERROR_REFUSED, text);

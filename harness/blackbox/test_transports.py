@@ -330,6 +330,7 @@ MISTAKEN = {
     "plain-for-wss": ("mqtt", "wss", UNREACHABLE, ["TLS"]),
     "tls-for-mqtt": ("mqtts", "mqtt", LOST, ["CONNACK", "mqtt://"]),
     "tls-for-ws": ("mqtts", "ws", UNREACHABLE, ["WebSocket"]),
+    "secure-websocket-for-ws": ("wss", "ws", UNREACHABLE, ["WebSocket"]),
     "tls-for-wss": ("mqtts", "wss", UNREACHABLE, ["WebSocket"]),
     "websocket-for-mqtts": ("ws", "mqtts", UNREACHABLE, ["does not speak TLS"]),
 }
@@ -428,6 +429,7 @@ ANSWERS = {
     "404-without-length": (answer("404 Not Found"), REFUSED, ["404"]),
     "401": (answer("401 Unauthorized", 'WWW-Authenticate: Basic realm="x"', "Content-Length: 0"), REFUSED, ["401", "credentials"]),
     "403": (answer("403 Forbidden", "Content-Length: 0"), REFUSED, ["403", "credentials"]),
+    "400": (answer("400 Bad Request", "Content-Length: 0"), REFUSED, ["400", "wss://"]),
     "503": (answer("503 Service Unavailable", "Content-Length: 0"), REFUSED, ["503"]),
     "200": (answer("200 OK", "Content-Length: 2") + b"ok", REFUSED, ["200"]),
     "302": (answer("302 Found", "Location: ws://127.0.0.1:1/", "Content-Length: 0"), REFUSED, ["302"]),
