@@ -437,18 +437,17 @@ BEGUN_BEFORE_CONNECT = {
     "PUBREC": "50 52",
     "SUBSCRIBE": "82 ff ff 03",
     "CONNECT-too-long": "10 92 80 14",  # one byte more than five fields of 64 KiB need
-    "CONNECT-longest": "10 ff ff ff 7f",
+    "CONNECT-of-256-MiB": "10 ff ff ff 7f",
 }
 
 
 @ours
 @pytest.mark.parametrize("begun", cases(BEGUN_BEFORE_CONNECT))
-def test_packet_that_begins_before_connect_is_not_waited_for(peers, unique, begun):
+def test_packet_that_begins_before_connect_is_not_waited_for(peers, make_broker, begun):
     """Who is not known yet cannot make the broker hold the 256 MiB of a packet that will never be good."""
-    one = peers()
+    one = peers(at=make_broker(limits={"connect_timeout_ms": 60_000}))
     one.send(bytes.fromhex(begun))
     one.expect_close()
-    peers("fresh").connect(unique)
 
 
 @ours
@@ -459,6 +458,16 @@ def test_longest_connect(peers, make_broker):
     one.ping()
 
 
+def test_long_packet_right_behind_connect(peers, unique):
+    """Only what comes before it is bounded by the longest CONNECT; a client id decides which shard goes on."""
+    for number in range(8):
+        one = peers(f"peer-{number}")
+        one.send(mqtt.connect(f"{unique}-{number}") + mqtt.publish(unique, bytes(400_000), qos=1, packet_id=1))
+        one.expect(mqtt.CONNACK, code=0)
+        one.expect(mqtt.PUBACK, packet_id=1)
+
+
+@ours
 def test_second_connect_is_not_waited_for(peers, unique):
     one = peers()
     one.connect(unique)
