@@ -524,13 +524,15 @@ def test_chain_and_key_in_one_file(make_hub, tmp_path):
 
 # Who has mistaken the port
 
+PROXY_1 = b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\n"
+PROXY_2 = b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"
 PLAIN = {
     "mqtt": (mqtt.connect("client"), "plain MQTT on a TLS port"),
     "http": (b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "plain HTTP on a TLS port"),
     "ws": (upgrade_request(), "plain HTTP on a TLS port"),
     "post": (b"POST / HTTP/1.1\r\nHost: x\r\n\r\n", "plain HTTP on a TLS port"),
-    "proxy": (b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\n", "PROXY"),
-    "proxy-2": (b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0", "PROXY"),
+    "proxy": (PROXY_1, "PROXY"),
+    "proxy-2": (PROXY_2, "PROXY"),
     "ssh": (b"SSH-2.0-OpenSSH_9.2\r\n", "not TLS"),
     "zeroes": (bytes(100), "not TLS"),
     "broken-record": (b"\x16\x03\x01\xff\xff" + bytes(200), ""),
@@ -599,7 +601,7 @@ def test_tls_in_tls(hub):
     hub.check_serves("tls")
 
 
-@pytest.mark.parametrize("header", [b"PROXY TCP4 1.2.3.4 1.2.3.4 1 1\r\n", b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0"], ids=["1", "2"])
+@pytest.mark.parametrize("header", [PROXY_1, PROXY_2], ids=["1", "2"])
 @pytest.mark.parametrize("where", ["tcp", "ws"])
 def test_proxy_header_at_a_port_without(hub, where, header):
     sock = hub.plain(where)

@@ -11,15 +11,8 @@ static const struct beginning {
 } beginnings[] = {
     {"GET ", GREETING_HTTP},     {"HEAD ", GREETING_HTTP},    {"POST ", GREETING_HTTP},
     {"PUT ", GREETING_HTTP},     {"OPTIONS ", GREETING_HTTP}, {"DELETE ", GREETING_HTTP},
-    {"CONNECT ", GREETING_HTTP}, {"PROXY ", GREETING_PROXY},  {"\r\n\r\n", GREETING_PROXY}, // 1 and 2
+    {"CONNECT ", GREETING_HTTP}, {"PROXY ", GREETING_PROXY},  {"\r\n\r\n", GREETING_PROXY}, // versions 1, 2
 };
-
-// As far as it has come.
-static bool begins_with(struct bytes first, const char *text)
-{
-    struct bytes whole = bytes_of(text);
-    return memcmp(first.data, whole.data, first.length < whole.length ? first.length : whole.length) == 0;
-}
 
 enum greeting greeting_of(struct bytes first)
 {
@@ -29,9 +22,11 @@ enum greeting greeting_of(struct bytes first)
     if ((byte == RECORD_HANDSHAKE || byte == RECORD_ALERT) &&
         (first.length < 2 || first.data[1] == RECORD_VERSION))
         return GREETING_TLS;
-    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0] && first.length > 1; i++)
-        if (begins_with(first, beginnings[i].text))
+    for (size_t i = 0; i < sizeof beginnings / sizeof beginnings[0] && first.length > 1; i++) {
+        struct bytes whole = bytes_of(beginnings[i].text);
+        if (bytes_begin_with(first, whole) || bytes_begin_with(whole, first)) // it may be cut
             return beginnings[i].greeting;
+    }
     return GREETING_OTHER;
 }
 

@@ -159,13 +159,19 @@ static void layers_answer_close(struct layers *layers, uint16_t code)
     answers_end(layers, &writer);
 }
 
+// `answer` is the last that is said.
+static void layers_refuse(struct layers *layers, const struct writer *answer, const char *why)
+{
+    answers_end(layers, answer);
+    layers->goodbye = true; // there is no frame to say it in
+    layers_fail(layers, why);
+}
+
 static void layers_refuse_upgrade(struct layers *layers, uint16_t http_status, const char *why)
 {
     struct writer writer = answers_begin(layers, WEBSOCKET_ANSWER_MAX, 0);
     websocket_upgrade_put_refusal(&writer, http_status, why);
-    answers_end(layers, &writer);
-    layers->goodbye = true; // there is no frame to say it in
-    layers_fail(layers, why);
+    layers_refuse(layers, &writer, why);
 }
 
 // ---- The upgrade ----
@@ -244,18 +250,16 @@ static void layers_refuse_greeting(struct layers *layers)
 {
     const struct beginning *beginning = layers->beginning;
     enum greeting greeting = greeting_of((struct bytes){beginning->bytes, beginning->length});
-    bool mistaken = greeting == GREETING_MQTT || (greeting == GREETING_TLS && layers->tls == NULL) ||
-                    (greeting == GREETING_PROXY && !layers->rules->proxy_protocol);
-    const char *why = mistaken ? greeting_why(greeting) : beginning->upgrade.why;
-    if (!mistaken || greeting != GREETING_TLS) {
-        layers_refuse_upgrade(layers, beginning->upgrade.http_status, why);
+    if (greeting == GREETING_TLS && layers->tls == NULL) {
+        struct writer writer = answers_begin(layers, GREETING_ANSWER_MAX, 0);
+        greeting_answer(greeting, NULL, &writer);
+        layers_refuse(layers, &writer, greeting_why(greeting));
         return;
     }
-    struct writer writer = answers_begin(layers, GREETING_ANSWER_MAX, 0);
-    greeting_answer(greeting, NULL, &writer);
-    answers_end(layers, &writer);
-    layers->goodbye = true;
-    layers_fail(layers, why);
+    bool mistaken =
+        greeting == GREETING_MQTT || (greeting == GREETING_PROXY && !layers->rules->proxy_protocol);
+    layers_refuse_upgrade(layers, beginning->upgrade.http_status,
+                          mistaken ? greeting_why(greeting) : beginning->upgrade.why);
 }
 
 static void layers_read_upgrade(struct layers *layers, struct iovec piece)

@@ -155,14 +155,15 @@ static int tls_establish(struct tls *tls)
 static int tls_greet(struct tls *tls, struct bytes input)
 {
     enum greeting greeting = greeting_of(input);
-    if (greeting == GREETING_TLS)
+    enum tls_fault_kind kind = tls_fault_of_greeting(greeting);
+    if (kind == TLS_FAULT_NONE)
         return 0;
     uint8_t answer[GREETING_ANSWER_MAX];
     struct writer writer = writer_of(answer, sizeof answer);
     greeting_answer(greeting, "This port speaks TLS", &writer);
     if (!tls_queue_append(&tls->wire.queue, (struct bytes){answer, (size_t)(writer.at - answer)}))
         tls_fault_set(&tls->wire.fault, TLS_FAULT_MEMORY, 0);
-    tls_fault_set(&tls->wire.fault, tls_fault_of_greeting(greeting), input.data[0]);
+    tls_fault_set(&tls->wire.fault, kind, input.data[0]);
     return tls_fail(tls);
 }
 
