@@ -5,8 +5,7 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-#define ADVICE_CA    "name the CA that signed it, by file, path or data"
-#define ADVICE_PLAIN "this port does not speak TLS: is mqtt:// or ws:// meant?"
+#define ADVICE_CA "name the CA that signed it, by file, path or data"
 
 void tls_verdict_note(struct tls_verdict *verdict, X509_STORE_CTX *store)
 {
@@ -79,14 +78,20 @@ static bool alert_is_about_certificate(int alert)
 
 static int fault_alert(int alert, const char *why, struct error *ret_error)
 {
-    if (alert == SSL_AD_UNEXPECTED_MESSAGE)
-        return error_set(ret_error, HBMQTT_ERROR_UNREACHABLE, ADVICE_PLAIN);
     if (alert_is_about_certificate(alert))
         return error_set(ret_error, HBMQTT_ERROR_REFUSED,
                          "refused by the broker, which wants a client certificate that it trusts (%s)", why);
     return error_set(
         ret_error, HBMQTT_ERROR_UNREACHABLE,
         "refused in TLS (%s): the broker may want a client certificate or another version of TLS", why);
+}
+
+// Whether a handshake fails so at a port without TLS: another protocol answers, or the broker's alert says
+// that it expects none.
+static bool is_of_no_tls(int reason)
+{
+    return reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST ||
+           reason == SSL_AD_REASON_OFFSET + SSL_AD_UNEXPECTED_MESSAGE;
 }
 
 int tls_fault_library(bool handshake, struct error *ret_error)
@@ -97,11 +102,12 @@ int tls_fault_library(bool handshake, struct error *ret_error)
     const char *why = reason_text == NULL ? "unknown fault" : reason_text;
     bool of_tls = ERR_GET_LIB(fault) == ERR_LIB_SSL;
     ERR_clear_error();
+    if (of_tls && handshake && is_of_no_tls(reason))
+        return error_set(ret_error, HBMQTT_ERROR_UNREACHABLE,
+                         "this port does not speak TLS: is mqtt:// or ws:// meant?");
     if (of_tls && reason > SSL_AD_REASON_OFFSET)
         return fault_alert(reason - SSL_AD_REASON_OFFSET, why, ret_error);
     if (!handshake)
         return error_set(ret_error, HBMQTT_ERROR_LOST, "TLS: %s", why);
-    if (of_tls && (reason == SSL_R_WRONG_VERSION_NUMBER || reason == SSL_R_HTTP_REQUEST))
-        return error_set(ret_error, HBMQTT_ERROR_UNREACHABLE, ADVICE_PLAIN);
     return error_set(ret_error, HBMQTT_ERROR_UNREACHABLE, "the TLS handshake failed: %s", why);
 }
