@@ -14,12 +14,6 @@ static const char *const topics[] = {"a", "a/b", "b",   "$SYS",  "$SYS/a",
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
-static void expect(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
 // All lines of such a file let a client subscribe to exactly what they let it be sent.
 static void check_filter(const struct permit *permit, struct bytes filter)
 {

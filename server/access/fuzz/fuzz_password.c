@@ -6,12 +6,6 @@
 
 #include <stdlib.h>
 
-static void expect(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
 #define CHEAP_MEMORY_KIB 1024u
 
 // What a hash may cost here, so that thousands can be tried in a second.

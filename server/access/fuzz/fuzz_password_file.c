@@ -6,12 +6,6 @@
 
 #include <stdlib.h>
 
-static void expect(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
 static void check_hash(const char *hash)
 {
     struct password_form form;

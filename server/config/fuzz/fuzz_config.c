@@ -8,11 +8,6 @@
 #include <string.h>
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-static void expect(bool holds)
-{
-    if (!holds)
-        abort();
-}
 
 // A text that is there is not empty, and has no more than `bytes_max` bytes with its end.
 static bool has_text(const char *text, size_t bytes_max)

@@ -33,12 +33,6 @@ static uint8_t output[OUTPUT_BYTES]; // what the client got and did not look at
 static uint32_t output_length;
 static bool answered; // its CONNACK came
 
-static void expect(bool holds)
-{
-    if (!holds)
-        abort();
-}
-
 // What the client gets.
 
 static void expect_from_server(const struct packet *packet)
