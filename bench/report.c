@@ -160,7 +160,7 @@ static void add_connect(struct figures *figures, const struct result *result)
     add(figures, "connects", "connects, each with its end", visits, 0);
     add(figures, "connects_per_second", "connects a second", ratio(visits, seconds), 0);
     if (result->options->resume)
-        add(figures, "resumed_share", "share of the sessions of TLS that went on",
+        add(figures, "resumed_share", "share of handshakes that resumed a session",
             ratio((double)result->tls->resumed, (double)result->tls->handshakes), 3);
     if (result->options->pid != 0) {
         double cpu_ns = (double)(result->end.broker_cpu_ns - result->begin.broker_cpu_ns);

@@ -28,7 +28,7 @@ struct tls {
     SSL *ssl;
     struct tls_context *context;
     struct span input; // of this call, as far as it was not read
-    bool noted;        // in the context's use
+    bool noted;        // its handshake is counted
     const char *why;
 };
 
@@ -198,7 +198,7 @@ void tls_destroy(struct tls *tls)
     if (tls == NULL)
         return;
     // OpenSSL does not resume the session of a connection that ended without close_notify.
-    if (tls->ssl != NULL && tls_stands(tls))
+    if (tls->ssl != NULL)
         SSL_set_shutdown(tls->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(tls->ssl);
     free(tls);

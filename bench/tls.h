@@ -36,10 +36,10 @@ void tls_context_destroy(struct tls_context *context);
 struct tls_use {
     char cipher[96];     // with its version, of the last connection that stood; "" before
     uint64_t handshakes; // that went to their end
-    uint64_t resumed;    // of them
+    uint64_t resumed;    // of them, those that took up a session
 };
 
-// It is the context's, and goes on.
+// What its connections have come to so far; lives as long as the context.
 const struct tls_use *tls_context_use(const struct tls_context *context);
 
 // What is for the broker. The caller sends and clears it after each of the calls below.
